@@ -1,0 +1,78 @@
+# Every command makes the environment that it needs, and makes it again only when pyproject.toml asks for another one.
+# Variables: PYTHON (the interpreter to start from), ARGS (handed to pytest, to the benchmarks).
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+unexport PYTHONPATH PYTHONHOME
+export PYTHONUNBUFFERED := 1
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$p" && break; done)
+PYTHON := $(PYTHON)
+ENVIRONMENT := $(PYTHON) tests/make/environment.py
+DEV := .venv/bin
+
+.PHONY: help run test check bench docs clean
+.PHONY: python dev check-format check-lint check-layers check-types check-spelling check-docs check-coverage
+
+help:
+	@echo 'make run    run the example of the README and show what happens'
+	@echo 'make test   run the test suite on every CPython 3.11, 3.12 and 3.13 found here'
+	@echo 'make check  format, lint, layers, types, spelling, docs, coverage'
+	@echo 'make bench  measure against other libraries; the numbers go to .bench/results.json'
+	@echo 'make docs   build the documentation into .docs-build/'
+	@echo 'make clean  remove everything that these commands made'
+
+run: python
+	@$(ENVIRONMENT) .venv-run
+	@.venv-run/bin/python tests/make/first_minute.py README.md
+
+test: python
+	@$(PYTHON) tests/make/suite.py $(ARGS)
+
+check: check-format check-lint check-layers check-types check-spelling check-docs check-coverage
+
+check-format: dev
+	$(DEV)/ruff format --check
+
+check-lint: dev
+	$(DEV)/ruff check
+
+check-layers: dev
+	$(DEV)/lint-imports
+
+check-types: dev
+	$(DEV)/mypy
+	$(DEV)/pyright
+	$(DEV)/pyright --ignoreexternal --verifytypes sojourn
+
+check-spelling: dev
+	$(DEV)/typos
+
+check-docs: docs
+
+check-coverage: dev
+	$(DEV)/coverage erase
+	$(DEV)/coverage run -m pytest $(ARGS)
+	$(DEV)/coverage combine --quiet
+	$(DEV)/coverage report
+
+bench: python
+	@$(ENVIRONMENT) .venv-bench --requirements tests/benchmarks/requirements.txt
+	@mkdir -p .bench
+	@.venv-bench/bin/python tests/benchmarks/run.py --json .bench/results.json $(ARGS)
+
+docs: dev
+	$(DEV)/python -m sphinx -n -W --keep-going -q -b html -d .docs-build/doctrees docs .docs-build/html
+	@echo 'open .docs-build/html/index.html'
+
+python:
+	@test -n '$(PYTHON)' || { echo 'sojourn needs Python 3.11 or newer, as python3 or as PYTHON=/path/to/python' >&2; exit 1; }
+
+dev: python
+	@$(ENVIRONMENT) .venv --group dev
+
+clean:
+	rm -rf .venv .venv-* .bench .coverage .coverage.* .docs-build .hypothesis .import_linter_cache \
+		.mypy_cache .pytest_cache .results .ruff_cache dist
+	find src tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
