@@ -43,8 +43,8 @@ check-layers: dev
 
 check-types: dev
 	$(DEV)/mypy
-	$(DEV)/pyright
-	$(DEV)/pyright --ignoreexternal --verifytypes sojourn
+	$(DEV)/pyright --pythonpath $(DEV)/python
+	$(DEV)/pyright --pythonpath $(DEV)/python --ignoreexternal --verifytypes sojourn
 
 check-spelling: dev
 	$(DEV)/typos

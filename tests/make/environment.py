@@ -16,7 +16,9 @@ from pathlib import Path
 PIP_WITH_GROUPS = "pip>=25.1"
 
 
-def ensure(folder: Path, *, python: str = sys.executable, group: str = "", requirements: str = "") -> Path:
+def ensure(
+    folder: Path, *, python: str = sys.executable, group: str = "", requirements: str = ""
+) -> Path:
     """Bring an environment up to date and return its interpreter.
 
     Args:
@@ -49,12 +51,19 @@ def fingerprint(python: str, group: str, requirements: str) -> str:
     parts.append(Path(requirements).read_text(encoding="utf-8") if requirements else "")
     contents = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     # An editable install names this folder, so an environment does not survive a move.
-    return json.dumps({"at": str(Path.cwd()), "python": python, "group": group, "contents": contents})
+    return json.dumps(
+        {"at": str(Path.cwd()), "python": python, "group": group, "contents": contents}
+    )
 
 
 def _works(python: Path) -> bool:
     try:
-        return subprocess.run([python, "-c", "import sojourn"], capture_output=True, check=False).returncode == 0
+        return (
+            subprocess.run(
+                [python, "-c", "import sojourn"], capture_output=True, check=False
+            ).returncode
+            == 0
+        )
     except OSError:
         return False
 
@@ -62,14 +71,18 @@ def _works(python: Path) -> bool:
 def _create(folder: Path, python: str) -> None:
     command = [python, "-m", "venv", "--clear", "--prompt", "sojourn", str(folder)]
     if subprocess.run(command, check=False).returncode:
-        sys.exit(f"{python} cannot make a virtual environment (on Debian: apt-get install python3-venv)")
+        sys.exit(
+            f"{python} cannot make a virtual environment (on Debian: apt-get install python3-venv)"
+        )
 
 
 def _pip(python: Path, *wishes: str) -> None:
     """Install, showing the names as they come, and the whole of pip's output if it fails."""
     command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", *wishes]
     output: list[str] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as pip:
         for line in pip.stdout or ():
             output.append(line)
             if line.startswith(("Collecting ", "Obtaining ")):
@@ -87,7 +100,12 @@ def main() -> None:
     parser.add_argument("--group", default="")
     parser.add_argument("--requirements", default="")
     options = parser.parse_args()
-    ensure(options.folder, python=options.python, group=options.group, requirements=options.requirements)
+    ensure(
+        options.folder,
+        python=options.python,
+        group=options.group,
+        requirements=options.requirements,
+    )
 
 
 if __name__ == "__main__":
