@@ -27,6 +27,7 @@ def main() -> int:
     for version, python in find_all().items():
         inside = ensure(Path(f".venv-{version}"), python=python, group="test")
         reports.append(RESULTS / f"{version}.xml")
+        reports[-1].unlink(missing_ok=True)
         print(f"\n===== CPython {version}", flush=True)
         began = time.monotonic()
         code = subprocess.run(
