@@ -1,0 +1,71 @@
+"""How a job is awaited and followed in asyncio, without blocking the event loop.
+
+A pushed transition reaches the loop through a callback. A job that must be polled is polled in
+another thread, one look at a time, so that a thousand awaited jobs do not hold a thousand threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sojourn._waiting import Rhythm
+from sojourn.history import Entry
+
+if TYPE_CHECKING:
+    from sojourn._waiting import Waiting
+
+T = TypeVar("T")
+
+__all__ = ["changes", "result"]
+
+LONGEST_PAUSE = 5.0
+
+
+async def result(job: Waiting[T]) -> T:
+    """Return the result of ``job``, or raise what `result` raises."""
+    if job._sj_last[0] not in job._sj_rules.finals:
+        job._sj_check_waitable()
+        async for _ in changes(job):
+            pass
+    return await asyncio.to_thread(job.result)
+
+
+async def changes(job: Waiting[Any]) -> AsyncIterator[Entry]:
+    """Yield all entries of ``job``, past and to come, up to the final one."""
+    loop = asyncio.get_running_loop()
+    news = asyncio.Event()
+
+    def push(_job: object, _entry: Entry) -> None:
+        loop.call_soon_threadsafe(news.set)
+
+    remove = job.add_callback(push)
+    try:
+        told, rhythm = 0, Rhythm(LONGEST_PAUSE)
+        while True:
+            news.clear()
+            final = job._sj_last[0] in job._sj_rules.finals
+            history = job.history
+            for entry in history[told:]:
+                yield entry
+            told = len(history)
+            if final:
+                return
+            await _next(job, news, rhythm)
+    finally:
+        remove()
+
+
+async def _next(job: Waiting[Any], news: asyncio.Event, rhythm: Rhythm) -> None:
+    """Return when there may be news: pushed, or found by a poll."""
+    if not job._sj_pollable():
+        # A job that starts to be pollable later is one that somebody submits, and that is news.
+        await news.wait()
+        return
+    loop = asyncio.get_running_loop()
+    try:
+        await asyncio.wait_for(news.wait(), max(0.0, rhythm.due() - loop.time()))
+    except TimeoutError:
+        await asyncio.to_thread(job._sj_try_poll, None)
+        rhythm.beat()

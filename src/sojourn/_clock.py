@@ -1,0 +1,33 @@
+"""The clocks: one to tell people when something happened, one to measure and to wait.
+
+They are reached through this module's attributes, so that a test can put a clock of its own in
+their place and needs no sleep.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime
+
+__all__ = ["instant", "monotonic", "wall", "wait"]
+
+wall = time.time
+monotonic = time.monotonic
+
+
+def wait(waiter: threading.Lock, seconds: float | None) -> bool:
+    """Block until another thread releases ``waiter``; tell whether it did in time.
+
+    Args:
+        waiter: A lock that the caller holds.
+        seconds: How long to wait at most; ``None`` for ever.
+    """
+    if seconds is None:
+        return waiter.acquire()
+    return waiter.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX))
+
+
+def instant(at: float | None) -> datetime | None:
+    """Return seconds since the epoch as an aware UTC instant."""
+    return None if at is None else datetime.fromtimestamp(at, UTC)

@@ -1,0 +1,403 @@
+"""What a user asks of the backend: submit, cancel, and finding out after a lost answer.
+
+The rule of all of them: decide under the lock, ask the backend outside it, decide again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from sojourn import _clock
+from sojourn._firing import Facts, describe, firing, logger
+from sojourn._machine import Event, Plan
+from sojourn._reconciling import Reconciling
+from sojourn.errors import (
+    BackendError,
+    IllegalTransitionError,
+    JobError,
+    JobSubmitError,
+    SubmitInterruptedError,
+    SubmitUncertainError,
+)
+from sojourn.history import COMMAND, NOT_GIVEN, More, Outcome, chain
+from sojourn.lifecycle import JobStatus
+
+__all__ = ["Commanding", "overrides"]
+
+
+class Commanding(Reconciling):
+    """The part of a job that commands its backend."""
+
+    __slots__ = ()
+
+    uncertain_errors: ClassVar[tuple[type[BaseException], ...]] = (OSError,)
+    """Errors of `_submit` after which nobody knows whether the backend took the job."""
+
+    # Hooks, all optional.
+
+    def _submit(self) -> str | None:
+        """Hand the work to the backend.
+
+        Called once, without the job's lock. Raise to refuse; raise one of ``uncertain_errors``
+        or `SubmitUncertainError` where the backend may have taken the job all the same.
+
+        Returns:
+            The backend's own id, kept as ``native_id``, or ``None`` if it has none.
+        """
+        return None
+
+    def _cancel(self) -> bool | None:
+        """Ask the backend to stop the job; called without the job's lock.
+
+        Returns:
+            ``True``: it is stopped. ``None``: it was asked, and will report. ``False``: refused.
+        """
+        return False
+
+    def _find(self) -> str | None:
+        """Look up at the backend a job that it may or may not have taken.
+
+        Returns:
+            Its native id; ``None`` means that the backend *answered* and has no such job. Raise
+            where it could not be asked.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def attach(
+        cls, backend: Any, job_id: str, native_id: str | None = None, **arguments: Any
+    ) -> Self:
+        """Make a handle for a job that was submitted elsewhere; no I/O.
+
+        Its state is INITIALIZING until the first look or report; `submit` is refused.
+
+        Args:
+            backend: As for the constructor.
+            job_id: As for the constructor.
+            native_id: The backend's own id.
+            arguments: Further arguments of the class's constructor.
+        """
+        job = cls(backend, job_id, **arguments)
+        with job._sj_lock:
+            facts = job._sj_known()
+            facts.native_id, facts.claim = native_id, "attached"
+        return job
+
+    # Submitting.
+
+    def submit(self) -> None:
+        """Submit the job; at most one submission ever reaches the backend.
+
+        Safe from any thread. What conditions the step ``submit`` has are asked before anything is
+        sent. Reports that arrive while the answer is under way count: the job never falls back.
+
+        Raises:
+            IllegalTransitionError: It was submitted already, or may not be now; nothing was sent.
+            JobSubmitError: The backend refused; the job is in ERROR.
+            SubmitUncertainError: Nobody knows whether the backend took it; the job stays as it
+                is, and only `reconcile` may go on. After Ctrl-C it is a ``KeyboardInterrupt`` too.
+            ReentrantTransitionError: A declared callback may not do this.
+        """
+        if firing:
+            self._sj_refuse_inside("submit", always=True)
+        if self._sj_facts is not None or overrides(self._submit, Commanding._submit):
+            self._sj_send("")
+        elif not self._sj_rules.commands["submit"](self):
+            raise self._sj_denial("submit", "its conditions say no")
+
+    def _sj_send(self, held: str) -> None:
+        """Claim the submission, send it, and settle what came of it.
+
+        Args:
+            held: The claim that this call may take over: ``""``, or ``"uncertain"`` to go on.
+        """
+        claimant = object()
+        try:
+            plan = self._sj_claim(claimant, held)
+            hooked = overrides(self._submit, Commanding._submit)
+            native_id = self._submit() if hooked else None
+            self._sj_accept(plan, native_id)
+        except BaseException as error:
+            if not self._sj_lose_claim(claimant, error):
+                raise  # it was not ours to send, or the backend has it and a callback raised
+            if self._sj_uncertain(error):
+                text = describe(error)
+                if isinstance(error, KeyboardInterrupt):
+                    raise SubmitInterruptedError(text, self._sj_id) from error
+                raise SubmitUncertainError(text, self._sj_id) from error
+            self._sj_refused(error)
+        else:
+            if self.cancel_requested:
+                self._sj_cancel_late()
+
+    def _sj_claim(self, claimant: object, held: str) -> Plan:
+        """Take the right to submit, and choose the branch that a success will take."""
+        with self._sj_lock:
+            facts = self._sj_known()
+            self._sj_check_claim(facts, held)
+            plans = self._sj_rules.tables.get("submit", {}).get(self._sj_last[0])
+            if plans is None:
+                raise self._sj_rules.refusal(self._sj_id, "submit", self._sj_last[0])
+            plan = self._sj_choose(plans, Event(self, (), {}, False))
+            if plan is None:
+                raise self._sj_denial("submit", "its conditions say no; nothing was sent")
+            # The claimant first: whoever finds the claim finds whose it is.
+            facts.claimant = claimant
+            facts.claim = "sending"
+            return plan
+
+    def _sj_check_claim(self, facts: Facts, held: str) -> None:
+        reasons = {
+            "": "it was not submitted; call submit()",
+            "sending": "it is being submitted; wait for that",
+            "sent": f"it was submitted already, as {facts.native_id!r}",
+            "uncertain": f"a submission is uncertain ({facts.doubt}); call reconcile() to go on",
+            "attached": "it was submitted elsewhere; this is a handle that was attached to it",
+            "refused": f"the backend refused it ({facts.doubt}); make a new job",
+            "withdrawn": "it was cancelled before the backend had it; make a new job",
+        }
+        if sealed := self._sj_sealed():
+            raise self._sj_denial("submit", sealed)
+        if facts.claim != held:
+            raise self._sj_denial("submit", reasons[facts.claim])
+
+    def _sj_accept(self, plan: Plan, native_id: str | None) -> None:
+        """Take the step, unless reports or triggers have moved the job meanwhile."""
+        try:
+            with self._sj_lock:
+                facts = self._sj_known()
+                facts.native_id = native_id
+                facts.claim, facts.claimant, facts.doubt = "sent", None, ""
+                if self._sj_last[0] == plan.source:
+                    self._sj_step(plan, Event(self, (), {}, False), _clock.wall(), COMMAND)
+        finally:
+            if self._sj_watch is not None:
+                self._sj_tell()
+
+    def _sj_lose_claim(self, claimant: object, error: BaseException) -> bool:
+        """Give the claim back or leave it in doubt; tell whether it was this caller's."""
+        with self._sj_lock:
+            facts = self._sj_known()
+            if facts.claimant is not claimant:
+                return False
+            facts.claimant = None
+            if self._sj_uncertain(error):
+                facts.claim, facts.doubt = "uncertain", describe(error)
+            else:
+                facts.claim, facts.doubt = "refused", describe(error)
+        if self._sj_watch is not None:
+            self._sj_tell()
+        return True
+
+    def _sj_uncertain(self, error: BaseException) -> bool:
+        doubtful = (*self.uncertain_errors, SubmitUncertainError)
+        return isinstance(error, doubtful) or not isinstance(error, Exception)
+
+    def _sj_refused(self, error: BaseException) -> None:
+        """Fail the job, unless the backend itself has reported it meanwhile."""
+        more: More = ("command", False, describe(error), error, 0)
+        try:
+            with self._sj_lock:
+                if self._sj_reported():
+                    logger.warning(
+                        "job %r: the backend refused it (%r) and reports it all the same; "
+                        "the reports count",
+                        self._sj_id,
+                        error,
+                    )
+                    self._sj_known().claim = "sent"
+                    return
+                plans = self._sj_rules.tables["fail"].get(self._sj_last[0])
+                if plans is not None:
+                    self._sj_step(plans[0], Event(self, (error,), {}, False), _clock.wall(), more)
+        finally:
+            if self._sj_watch is not None:
+                self._sj_tell()
+        raise JobSubmitError(describe(error), self._sj_id) from error
+
+    def _sj_reported(self) -> bool:
+        """Whether any step so far was observed."""
+        return any(record[4] and record[4][0] == "observation" for record in chain(self._sj_last))
+
+    # Finding out.
+
+    def reconcile(self) -> Outcome:
+        """Find out where the job really is, and go on from there.
+
+        After an uncertain submission it asks `_find`: if the backend has the job, the job goes on
+        as submitted; if the backend *answers* that it has none, it is submitted again, or is
+        CANCELLED if somebody has asked for that meanwhile. Any other job that was submitted is
+        looked at once, as `status` does.
+
+        Returns:
+            `ADVANCED` if the job has moved, else what became of the report.
+
+        Raises:
+            BackendError: The backend could not be asked; nothing has changed, ask again.
+            SubmitUncertainError: The class has no `_find`, or the new submission is uncertain.
+            JobSubmitError: The new submission was refused.
+            IllegalTransitionError: The job was never submitted.
+            ReentrantTransitionError: A declared callback may not do this.
+        """
+        if firing:
+            self._sj_refuse_inside("reconcile", always=True)
+        if sealed := self._sj_sealed():
+            raise self._sj_denial("reconcile", sealed)
+        facts, before = self._sj_facts, self._sj_last
+        if facts is None or facts.claim != "uncertain":
+            if before[3] is None and (facts is None or not facts.claim):
+                raise self._sj_denial("reconcile", "it was not submitted; call submit()")
+            return self._sj_look_again()
+        self._sj_settle(facts)
+        return Outcome.UNCHANGED if self._sj_last is before else Outcome.ADVANCED
+
+    def _sj_look_again(self) -> Outcome:
+        """Poll once; the waiting part of a job knows how."""
+        raise NotImplementedError
+
+    def _sj_settle(self, facts: Facts) -> None:
+        """Ask `_find` about an uncertain submission, and act on its answer."""
+        if not overrides(self._find, Commanding._find):
+            raise SubmitUncertainError(
+                f"{facts.doubt} (and {self._sj_rules.name} has no _find() to ask with)", self._sj_id
+            )
+        native_id = self._sj_ask(self._find, "be looked up")
+        if native_id is not None:
+            self._sj_found(native_id)
+        elif self.cancel_requested:
+            self._sj_withdraw()
+        elif not self._sj_reported():
+            self._sj_send("uncertain")
+
+    def _sj_found(self, native_id: str) -> None:
+        """Go on as submitted."""
+        more: More = ("recovery", False, f"found as {native_id}", NOT_GIVEN, 0)
+        try:
+            with self._sj_lock:
+                facts = self._sj_known()
+                if facts.claim != "uncertain":
+                    return  # another thread has found out
+                facts.native_id = native_id
+                facts.claim, facts.doubt = "sent", ""
+                plans = self._sj_rules.tables.get("submit", {}).get(self._sj_last[0])
+                if plans is not None:
+                    event = Event(self, (), {}, False)
+                    plan = self._sj_choose(plans, event) or plans[-1]
+                    self._sj_step(plan, event, _clock.wall(), more)
+        finally:
+            if self._sj_watch is not None:
+                self._sj_tell()
+        if self.cancel_requested:
+            self._sj_cancel_late()
+
+    def _sj_withdraw(self) -> None:
+        """Cancel a job that the backend says it never got."""
+        with self._sj_lock:
+            facts = self._sj_known()
+            if facts.claim != "uncertain":
+                return
+            facts.claim = "withdrawn"
+        self._sj_take_cancel()
+
+    def _sj_ask(self, hook: Any, what: str) -> Any:
+        """Call a hook outside the lock; what it raises becomes a `BackendError`."""
+        try:
+            return hook()
+        except BackendError:
+            raise
+        except Exception as error:
+            raise BackendError(
+                f"job {self._sj_id!r} cannot {what}: {describe(error)}; it is as it was, ask again",
+                self._sj_transient(error),
+            ) from error
+
+    def _sj_transient(self, error: BaseException) -> bool:
+        """Whether asking again may help; the waiting part of a job knows."""
+        return isinstance(error, OSError)
+
+    # Cancelling.
+
+    def cancel(self) -> bool:
+        """Ask the backend to stop this job.
+
+        A job that nobody has submitted is CANCELLED at once. While it is being submitted, the
+        request is remembered and carried out by the submitting thread. Otherwise `_cancel` asks
+        the backend, and CANCELLED is what the backend confirms: until then ``cancel_requested``
+        is true, and the job may still reach DONE or ERROR first. Safe from any thread, any number
+        of times.
+
+        Returns:
+            Whether the job is cancelled or the request was taken. ``False`` if the backend
+            refuses, if the class has no `_cancel`, and for a job that is DONE or in ERROR.
+
+        Raises:
+            BackendError: The backend could not be asked; the job is as it was.
+            ReentrantTransitionError: A declared callback may not do this.
+        """
+        if firing:
+            self._sj_refuse_inside("cancel", always=True)
+        answer = self._sj_cancel_now()
+        if answer is not None:
+            return answer
+        return self._sj_cancel_live()
+
+    def _sj_cancel_now(self) -> bool | None:
+        """Answer what needs no backend; ``None`` if the backend must be asked."""
+        try:
+            with self._sj_lock:
+                if sealed := self._sj_sealed():
+                    raise self._sj_denial("cancel", sealed)
+                state, facts = self._sj_last[0], self._sj_facts
+                if state in self._sj_rules.finals:
+                    return state == "CANCELLED"
+                claim = "" if facts is None else facts.claim
+                hooked = overrides(self._cancel, Commanding._cancel)
+                if facts is not None and claim in ("sending", "uncertain"):
+                    facts.cancel_requested |= hooked
+                    return hooked
+                if claim or self.state.status is not JobStatus.INITIALIZING:
+                    return None if hooked else False
+                plan = self._sj_rules.tables["cancel"][state][0]
+                self._sj_step(plan, Event(self, (), {}, False), _clock.wall(), COMMAND)
+                return True
+        finally:
+            if self._sj_watch is not None:
+                self._sj_tell()
+
+    def _sj_cancel_live(self) -> bool:
+        """Ask the backend, outside the lock."""
+        answer = self._sj_ask(self._cancel, "be cancelled")
+        if answer is True:
+            return self._sj_take_cancel()
+        if answer is False:
+            return False
+        if answer is not None:
+            raise TypeError(f"_cancel() of job {self._sj_id!r} answers True, None or False, not {answer!r}")
+        with self._sj_lock:
+            state = self._sj_last[0]
+            if state not in self._sj_rules.finals:
+                self._sj_known().cancel_requested = True
+        return state not in ("DONE", "ERROR")
+
+    def _sj_take_cancel(self) -> bool:
+        """Take the step; a final state that was reached meanwhile wins."""
+        try:
+            self._sj_rules.commands["cancel"](self)
+        except IllegalTransitionError:
+            if self._sj_last[0] not in self._sj_rules.finals:
+                raise
+        return self._sj_last[0] == "CANCELLED"
+
+    def _sj_cancel_late(self) -> None:
+        """Carry out a request that was taken while the submission was in flight."""
+        try:
+            if self._sj_last[0] not in self._sj_rules.finals and not self._sj_cancel_live():
+                self._sj_known().cancel_requested = False
+                logger.warning("job %r: the backend refused to cancel it", self._sj_id)
+        except (BackendError, JobError) as error:
+            logger.warning("job %r: %s", self._sj_id, error)
+
+
+def overrides(bound: Any, default: Any) -> bool:
+    """Tell whether a hook is the author's own; one set on a single job counts too."""
+    return getattr(bound, "__func__", None) is not default

@@ -1,0 +1,416 @@
+"""What every job class must keep, checked when the class is created.
+
+A caller who treats any job as a `BaseJob` relies on six rules (the design calls them the
+contract). Each check yields sentences, and all of them are gathered, so that an author sees every
+mistake at once, each with its way out.
+"""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sojourn.errors import LifecycleError
+from sojourn.lifecycle import ACTIVE, Edge, JobStatus, Lifecycle, Place, State, Transition
+
+__all__ = ["Declarations", "nearest", "prove"]
+
+_RANK = {status: min(rank, 3) for rank, status in enumerate(JobStatus)}
+_STEP_NAMES = {"submit": "accepted", "cancel": "stopped"}
+
+
+@dataclass
+class Declarations:
+    """What a class and its bases declare, later classes replacing what earlier ones said.
+
+    Attributes:
+        states: State by attribute name.
+        steps: Declarations by trigger, each with its attribute name.
+        removed: Attributes that a ``= None`` took away.
+        lost: State attributes that became something else.
+    """
+
+    states: dict[str, State] = field(default_factory=dict)
+    steps: dict[str, dict[str, Transition[Any]]] = field(default_factory=dict)
+    removed: set[str] = field(default_factory=set)
+    lost: dict[str, object] = field(default_factory=dict)
+
+    def add(self, namespace: Mapping[str, object]) -> None:
+        """Take up the declarations of one class body, in their order."""
+        inherited = self.steps
+        self.steps = dict(inherited)
+        fresh: set[str] = set()
+        for name, value in namespace.items():
+            if isinstance(value, State):
+                self.states[name] = value
+            elif isinstance(value, Transition):
+                self._step(name, value, fresh)
+            elif value is None:
+                self._remove(name)
+            elif name in self.states:
+                self.lost[name] = value
+                del self.states[name]
+
+    def _step(self, name: str, declared: Transition[Any], fresh: set[str]) -> None:
+        trigger = declared.trigger or name
+        if trigger not in fresh:
+            # Whatever its attribute was called, the inherited declaration is replaced, and the
+            # trigger takes its place in the order at this line.
+            self.steps.pop(trigger, None)
+            self.steps[trigger] = {}
+            fresh.add(trigger)
+        self.steps[trigger][name] = declared
+        self.removed.discard(name)
+
+    def _remove(self, name: str) -> None:
+        if self.states.pop(name, None) is not None:
+            self.removed.add(name)
+        for trigger, declared in list(self.steps.items()):
+            if name == trigger or name in declared:
+                self.removed |= {name, *declared}
+                del self.steps[trigger]
+
+
+def nearest(word: object, known: Iterable[str]) -> str:
+    """Return ``"did you mean X?"`` with the known name nearest to ``word``, or all of them."""
+    names = sorted(known)
+    found = _closest(word, names)
+    return f"known are {', '.join(names)}" if found is None else f"did you mean {found}?"
+
+
+def _closest(word: object, names: Iterable[str]) -> str | None:
+    import difflib  # a mistake is rare, and the import would cost every program its time
+
+    folded = {name.upper(): name for name in names}
+    found = difflib.get_close_matches(str(word).upper(), folded, 1)
+    return folded[found[0]] if found else None
+
+
+def prove(
+    owner: type, declared: Declarations, status_map: object, reserved: frozenset[str]
+) -> tuple[Lifecycle, dict[Hashable, State | JobStatus]]:
+    """Check a class against the contract.
+
+    Args:
+        owner: The class, for the look-up of its callbacks.
+        declared: Its declarations, those of its bases included.
+        status_map: Its map from raw words to states.
+        reserved: Names that `BaseJob` defines and that no declaration may hide.
+
+    Returns:
+        The lifecycle, and the status map with every place resolved.
+
+    Raises:
+        LifecycleError: The class breaks a rule; the error names every problem.
+    """
+    proof = _Proof(owner, declared, reserved)
+    words = dict(proof.resolve_words(status_map))
+    problems = tuple(dict.fromkeys(proof.run()))
+    if problems:
+        raise LifecycleError(owner.__name__, problems)
+    return proof.lifecycle, words
+
+
+class _Proof:
+    """One run of all checks over one class."""
+
+    def __init__(self, owner: type, declared: Declarations, reserved: frozenset[str]) -> None:
+        self.owner = owner
+        self.declared = declared
+        self.reserved = reserved
+        self.unknown: list[str] = []
+        # A state that an inherited transition names may have been declared again since: the
+        # name counts.
+        self.states = {name: _named(state, name) for name, state in declared.states.items()}
+        self.lifecycle = Lifecycle(tuple(self.states.values()), tuple(self._edges()))
+
+    def run(self) -> Iterator[str]:
+        yield from self._base_states()
+        yield from self._other_states()
+        yield from self.unknown
+        yield from self._forward_only()
+        yield from self._final_is_final()
+        yield from self._reachable()
+        yield from self._always_possible("fail", "ERROR")
+        yield from self._always_possible("cancel", "CANCELLED")
+        yield from self._one_place()
+        yield from self._names()
+        yield from self._callbacks()
+
+    # Resolving what declarations name.
+
+    def _edges(self) -> Iterator[Edge]:
+        for trigger, attributes in self.declared.steps.items():
+            for transition in attributes.values():
+                for branch in transition.branches:
+                    yield from self._branch(trigger, branch)
+
+    def _branch(self, trigger: str, branch: Transition[Any]) -> Iterator[Edge]:
+        where = f"'{trigger}' leads"
+        dest = self._place(branch.dest, f"{where} to") if branch.dest is not ACTIVE else None
+        if branch.dest is ACTIVE:
+            self.unknown.append(f"{where} to ACTIVE, which is only a source; name one state")
+        for source in dict.fromkeys(self._sources(where, branch, dest)):
+            if dest is not None:
+                yield Edge(
+                    trigger,
+                    source,
+                    dest,
+                    branch.conditions,
+                    branch.unless,
+                    branch.before,
+                    branch.after,
+                    branch.new_attempt,
+                    branch.description,
+                )
+
+    def _sources(
+        self, where: str, branch: Transition[Any], dest: State | None
+    ) -> Iterator[State]:
+        if not branch.source:
+            self.unknown.append(f"{where} from nowhere; give it a source")
+        for place in branch.source:
+            if place is ACTIVE:
+                yield from (s for s in self.states.values() if not _final(s) and s is not dest)
+            elif (source := self._place(place, f"{where} from")) is not None:
+                yield source
+
+    def _place(self, place: object, where: str) -> State | None:
+        if isinstance(place, State | str):
+            name = place.name if isinstance(place, State) else str(place)
+            if name in self.states:
+                return self.states[name]
+        else:
+            name = repr(place)
+        shown = name or "a State that is not an attribute of the class"
+        self.unknown.append(f"{where} {shown}, which is no state; {nearest(name, self.states)}")
+        # The other rules are checked as if the nearest name had been meant, so that one slip
+        # neither hides other mistakes nor drags false ones along.
+        guess = _closest(name, self.states)
+        return None if guess is None else self.states[guess]
+
+    def resolve_words(self, status_map: object) -> Iterator[tuple[Hashable, State | JobStatus]]:
+        if not isinstance(status_map, Mapping):
+            self.unknown.append("status_map is not a mapping; write {raw word: state, …}")
+            return
+        for word, place in status_map.items():
+            if isinstance(place, JobStatus):
+                yield word, place
+            elif isinstance(place, str) and place in JobStatus.__members__:
+                yield word, JobStatus[place]
+            else:
+                state = self._place(place, f"status_map: {word!r} leads to")
+                if state is not None:
+                    yield word, state
+
+    # Rule 1: the six base states, and what the others stand for.
+
+    def _base_states(self) -> Iterator[str]:
+        for status in JobStatus:
+            state = self.states.get(status.value)
+            if state is None:
+                taken = self.declared.lost.get(status.value)
+                found = "removed" if taken is None else f"hidden by {taken!r}"
+                yield f"the base state {status} is {found}; every job keeps the six base states"
+            elif state.status is not status:
+                yield (
+                    f"{status} stands for {state.status}, but a base state stands for its own "
+                    "status; give your state another name"
+                )
+
+    def _other_states(self) -> Iterator[str]:
+        seen: dict[int, str] = {}
+        for name, state in self.declared.states.items():
+            if not isinstance(state.status, JobStatus):
+                hint = nearest(state.status, JobStatus.__members__)
+                yield f"{name} stands for {state.status!r}, which is no JobStatus; {hint}"
+            elif name not in JobStatus.__members__ and state.status.is_final:
+                yield (
+                    f"{name} stands for {state.status}, but {state.status} is one state; "
+                    f"let {name} stand for RUNNING, or use {state.status} itself"
+                )
+            if (other := seen.setdefault(id(state), name)) != name:
+                yield f"{other} and {name} are one State object; write State(…) for each"
+
+    # Rules 2 and 3: forward only, and final is final.
+
+    def _forward_only(self) -> Iterator[str]:
+        for edge in self.lifecycle.transitions:
+            back = _rank(edge.dest) < _rank(edge.source)
+            if back and not edge.new_attempt and not _final(edge.source):
+                yield (
+                    f"'{edge.trigger}' leads back from {edge.source.name} to {edge.dest.name}, "
+                    "but a job only moves forward; declare new_attempt=True if it is a requeue"
+                )
+            if edge.new_attempt and _final(edge.dest):
+                yield (
+                    f"'{edge.trigger}' starts a new attempt but leads to {edge.dest.name}, which "
+                    "is final; drop new_attempt=True"
+                )
+
+    def _final_is_final(self) -> Iterator[str]:
+        for edge in self.lifecycle.transitions:
+            if _final(edge.source):
+                yield (
+                    f"'{edge.trigger}' leaves {edge.source.name}, but final is final; requeue "
+                    "before the job is over, or submit a new job"
+                )
+
+    # Rule 4: everything can be reached.
+
+    def _reachable(self) -> Iterator[str]:
+        onward: dict[str, set[str]] = {name: set() for name in self.states}
+        back: dict[str, set[str]] = {name: set() for name in self.states}
+        for edge in self.lifecycle.transitions:
+            onward[edge.source.name].add(edge.dest.name)
+            back[edge.dest.name].add(edge.source.name)
+        reached, arriving = _closure("INITIALIZING", onward), _closure("DONE", back)
+        for name, state in self.states.items():
+            if name not in reached:
+                yield f"{name} can never be reached; declare a Transition that leads to it"
+            if name not in arriving and not _final(state):
+                yield (
+                    f"DONE can never be reached from {name}; declare a way on, such as "
+                    f"finish = BaseJob.finish | Transition({name}, JobStatus.DONE)"
+                )
+
+    def _always_possible(self, trigger: str, goal: str) -> Iterator[str]:
+        for name, state in self.states.items():
+            edges = [
+                edge
+                for edge in self.lifecycle.transitions
+                if edge.trigger == trigger and edge.source.name == name
+            ]
+            if not edges and not _final(state):
+                yield (
+                    f"'{trigger}' is not possible in {name}, but it must lead to {goal} from every "
+                    "state that is not final; declare it with ACTIVE as its source"
+                )
+            for edge in edges:
+                if edge.dest.name != goal:
+                    yield (
+                        f"'{trigger}' leads from {name} to {edge.dest.name}, but it always leads "
+                        f"to {goal}; give the other way a trigger of its own"
+                    )
+                if edge.conditional:
+                    yield (
+                        f"'{trigger}' has conditions in {name}, but it is always possible; "
+                        "drop them, or give the guarded way a trigger of its own"
+                    )
+
+    # Rule 5: one trigger in one state leads to one place.
+
+    def _one_place(self) -> Iterator[str]:
+        branches: dict[tuple[str, str], list[Edge]] = {}
+        for edge in self.lifecycle.transitions:
+            branches.setdefault((edge.trigger, edge.source.name), []).append(edge)
+        for (trigger, source), edges in branches.items():
+            if not all(edge.conditional for edge in edges[:-1]):
+                places = " and ".join(dict.fromkeys(edge.dest.name for edge in edges))
+                yield (
+                    f"'{trigger}' leads from {source} to {places} with nothing to tell its "
+                    f"{len(edges)} branches apart; give all but the last conditions= or unless="
+                )
+
+    # Rule 6: names and callbacks.
+
+    def _names(self) -> Iterator[str]:
+        for name in self.states:
+            yield from self._name(name, "a state")
+        for trigger, attributes in self.declared.steps.items():
+            for name in attributes:
+                yield from self._name(name, "a transition", trigger)
+            if not _is_name(trigger):
+                yield f"the trigger name {trigger!r} is no identifier; rename it"
+            elif trigger in self.reserved - {"submit", "cancel"} and trigger not in attributes:
+                yield f"the trigger name '{trigger}' is a method of BaseJob; rename it"
+
+    def _name(self, name: str, what: str, trigger: str = "") -> Iterator[str]:
+        if not _is_name(name):
+            yield f"the name {name!r} of {what} is no identifier; rename it"
+        elif name in self.reserved:
+            hint = "rename it"
+            if trigger in _STEP_NAMES:
+                hint = (
+                    "declare the step under another attribute: "
+                    f"{_STEP_NAMES[trigger]} = Transition(…, trigger='{trigger}')"
+                )
+            yield f"'{name}' would hide what BaseJob defines under that name; {hint}"
+
+    def _callbacks(self) -> Iterator[str]:
+        for state in self.states.values():
+            for role in ("on_enter", "on_exit"):
+                for callback in getattr(state, role):
+                    yield from self._callback(callback, f"{role} of {state.name}")
+        for edge in self.lifecycle.transitions:
+            for role in ("conditions", "unless", "before", "after"):
+                for callback in getattr(edge, role):
+                    yield from self._callback(callback, f"{role} of '{edge.trigger}'")
+
+    def _callback(self, callback: object, where: str) -> Iterator[str]:
+        if isinstance(callback, str):
+            found = inspect.getattr_static(self.owner, callback, None)
+            if not _is_name(callback) or found is None:
+                known = [name for name in dir(self.owner) if not name.startswith("__")]
+                yield f"{where} names '{callback}', which is no method; {self._near(callback, known)}"
+                return
+            if isinstance(found, State | Transition) or callback in self.declared.steps:
+                yield f"{where} names '{callback}', which is declared, not a method; name a method"
+                return
+            callback = inspect.unwrap(getattr(found, "__func__", found))  # type: ignore[arg-type]
+            if isinstance(callback, property):
+                return
+        if not callable(callback):
+            yield f"{where} is {callback!r}, which cannot be called; give a method name or a callable"
+        elif _is_coroutine(callback):
+            yield (
+                f"{where} is the coroutine {getattr(callback, '__name__', callback)!r}, which "
+                "nobody would await; make it a plain function, or follow job.changes()"
+            )
+
+    def _near(self, name: str, known: list[str]) -> str:
+        guess = _closest(name, known)
+        return f"define it in {self.owner.__name__}" if guess is None else f"did you mean {guess}?"
+
+
+def _named(state: State, name: str) -> State:
+    if state.name == name:
+        return state
+    copy = State(state.status, state.description, on_enter=state.on_enter, on_exit=state.on_exit)
+    object.__setattr__(copy, "name", name)
+    return copy
+
+
+def _final(state: State) -> bool:
+    return isinstance(state.status, JobStatus) and state.status.is_final
+
+
+def _rank(state: State) -> int:
+    return _RANK.get(state.status, 0)
+
+
+def _is_name(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name)
+
+
+def _is_coroutine(callback: Callable[..., object]) -> bool:
+    call = getattr(callback, "__call__", None)  # noqa: B004  # an object may have an async __call__
+    return any(
+        test(each)
+        for test in (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+        for each in (callback, call)
+    )
+
+
+def _closure(start: str, steps: Mapping[str, set[str]]) -> set[str]:
+    reached: set[str] = set()
+    waiting = [start]
+    while waiting:
+        here = waiting.pop()
+        if here not in reached:
+            reached.add(here)
+            waiting.extend(steps.get(here, ()))
+    return reached

@@ -1,0 +1,201 @@
+"""How a job makes sense of what backends say: evidence in, outcome out.
+
+A report is never an order. It is weighed against where the job stands and what its class
+declares; `Rules.weigh` is the pure part of that, this file takes the steps.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sojourn import _clock
+from sojourn._firing import Firing, describe, firing, logger
+from sojourn._machine import Event
+from sojourn._rules import Evidence, Path
+from sojourn.errors import JobError
+from sojourn.history import INFERRED, NOT_GIVEN, Anomaly, More, Observation, Outcome, Record, attempt_of
+from sojourn.lifecycle import JobStatus, State
+
+__all__ = ["Reconciling"]
+
+
+class Reconciling(Firing):
+    """The part of a job that takes observations."""
+
+    __slots__ = ()
+
+    def observe(
+        self,
+        raw: object,
+        *,
+        at: datetime | None = None,
+        attempt: int | None = None,
+        reason: str | BaseException | None = None,
+    ) -> Outcome:
+        """Take a report about this job and make the best of it.
+
+        A backend, a callback of its client or a poll calls this. The report may be late, early,
+        repeated, wrong or about another attempt; the outcome says what became of it, and a job
+        that is final stays what it is. Conditions are not asked, because they guard triggers and
+        not facts; declared callbacks run, and their event tells whether the step is inferred.
+
+        Args:
+            raw: A `State`, a `JobStatus`, or a raw word that ``status_map`` knows; or an
+                `Observation` that carries the rest as well.
+            at: When the backend says that it happened; aware. ``None`` means now.
+            attempt: Which run of the job it speaks of, from 1. ``None`` means the present one.
+            reason: Why, as a text or an exception; what `error` returns if this fails the job.
+
+        Raises:
+            UnknownStatusError: The word is in no ``status_map``; nothing has changed.
+            TypeError: ``at``, ``attempt`` or ``reason`` is of a wrong type.
+            ValueError: ``at`` is naive, or ``attempt`` is below 1.
+            ReentrantTransitionError: A declared callback may not do this.
+        """
+        if isinstance(raw, Observation):
+            if (at, attempt, reason) != (None, None, None):
+                raise TypeError("an Observation says at, attempt and reason itself")
+            raw, at, attempt, reason = raw
+        evidence = self._sj_rules.read(raw, self._sj_id, self._sj_last[0])
+        return self._sj_observe(evidence, raw, at, attempt, reason)
+
+    @property
+    def anomalies(self) -> tuple[Anomaly, ...]:
+        """Reports that contradicted what was known, in order of their first coming."""
+        facts = self._sj_facts
+        return () if facts is None else tuple(facts.anomalies.values())
+
+    def error(self) -> BaseException | None:
+        """Return why the job is in ERROR, or ``None`` if it is not; from memory.
+
+        Returns:
+            The exception given to `fail` or reported as the reason; a text becomes a `JobError`.
+        """
+        state, _, _, _, more = self._sj_last
+        if state != "ERROR":
+            return None
+        payload = NOT_GIVEN if more is None else more[3]
+        if isinstance(payload, BaseException):
+            return payload
+        if isinstance(payload, str):
+            return JobError(payload)
+        return JobError((more and more[2]) or "no reason was given")
+
+    def _sj_observe(
+        self,
+        evidence: Evidence,
+        raw: object,
+        at: datetime | None,
+        attempt: int | None,
+        reason: str | BaseException | None,
+        since: Record | None = None,
+    ) -> Outcome:
+        """Weigh evidence under the lock and take the steps that follow from it.
+
+        Args:
+            evidence: What the report speaks of.
+            raw: The report itself, for the records.
+            at: As for `observe`.
+            attempt: As for `observe`.
+            reason: As for `observe`.
+            since: The record the job had when the question was sent that this answers.
+        """
+        if firing:
+            self._sj_refuse_inside("observe")
+        seconds = _clock.wall() if at is None else _seconds(at)
+        if attempt is not None:
+            _check_attempt(attempt)
+        detail = _detail(raw, reason)
+        try:
+            with self._sj_lock:
+                if self._sj_sealed():
+                    raise self._sj_denial("observe", self._sj_sealed())
+                verdict = self._sj_weigh(evidence, attempt, since)
+                if verdict is Outcome.CONFLICT:
+                    self._sj_note_anomaly(evidence, raw, attempt, detail)
+                if isinstance(verdict, Outcome):
+                    return verdict
+                fatal = reason is not None and "ERROR" in evidence.goals
+                payload = reason if fatal else NOT_GIVEN
+                more: More = ("observation", False, detail, payload, 0)
+                self._sj_follow(verdict, seconds, more)
+                return Outcome.ADVANCED
+        finally:
+            if self._sj_watch is not None:
+                self._sj_tell()
+
+    def _sj_weigh(
+        self, evidence: Evidence, attempt: int | None, since: Record | None
+    ) -> Path | Outcome:
+        rules, last = self._sj_rules, self._sj_last
+        state = last[0]
+        if attempt is not None and (ahead := attempt - attempt_of(last)):
+            if state in rules.finals:
+                agrees = state in evidence.goals and ahead > 0
+                contradicts = Outcome.CONFLICT if ahead > 0 else Outcome.STALE
+                return Outcome.UNCHANGED if agrees else contradicts
+            if ahead < 0:
+                return Outcome.STALE
+            return rules.path(evidence, state, ahead) or Outcome.CONFLICT
+        verdict = rules.weigh(evidence, state)
+        moved = since is not None and since is not last
+        if moved and not isinstance(verdict, Outcome) and rules.may_have_left(evidence, state):
+            # The question was asked before the latest change, and the answer fits the time
+            # before it: news or not, the next poll will tell.
+            return Outcome.STALE
+        return verdict
+
+    def _sj_follow(self, path: Path, at: float, more: More) -> None:
+        """Take every step of a path, under the lock; only the last one was seen."""
+        for number, plan in enumerate(path, 1):
+            seen = number == len(path)
+            at_step, more_step = (at, more) if seen else (None, INFERRED)
+            if plan.bare and self._sj_watch is None:
+                self._sj_last = (plan.dest, at_step, plan.trigger, self._sj_last, more_step)
+            else:
+                self._sj_step(plan, Event(self, (), {}, not seen), at_step, more_step)
+
+    def _sj_note_anomaly(
+        self, evidence: Evidence, raw: object, attempt: int | None, detail: str
+    ) -> None:
+        state, now = self._sj_last[0], attempt_of(self._sj_last)
+        facts = self._sj_known()
+        same = (evidence.name, attempt, state, now)
+        old = facts.anomalies.get(same)
+        if old is not None:
+            facts.anomalies[same] = Anomaly(
+                old.raw, state, now, old.reason, old.at, old.count + 1
+            )
+            return
+        said = f"reported {detail}" + ("" if attempt is None else f" in attempt {attempt}")
+        reason = f"{said}, which no legal path explains while {state} in attempt {now}"
+        instant = _clock.instant(_clock.wall())
+        assert instant is not None  # a time gives an instant
+        facts.anomalies[same] = Anomaly(raw, state, now, reason, instant, 1)
+        logger.warning("job %r: %s; the report is dropped", self._sj_id, reason)
+
+
+def _detail(raw: object, reason: str | BaseException | None) -> str:
+    if isinstance(raw, State):
+        word = raw.name
+    elif isinstance(raw, JobStatus):
+        word = raw.value
+    else:
+        word = raw if isinstance(raw, str) else repr(raw)
+    return word if reason is None else f"{word}: {describe(reason)}"
+
+
+def _seconds(at: Any) -> float:
+    if not isinstance(at, datetime):
+        raise TypeError(f"at must be an aware datetime, not {at!r:.80}")
+    if at.utcoffset() is None:
+        raise ValueError(f"at must be aware, not {at.isoformat()}; give it a time zone such as UTC")
+    return at.astimezone(UTC).timestamp()
+
+
+def _check_attempt(attempt: Any) -> None:
+    if not isinstance(attempt, int) or isinstance(attempt, bool):
+        raise TypeError(f"an attempt must be an int, not {attempt!r:.80}")
+    if attempt < 1:
+        raise ValueError(f"an attempt must be 1 or more, not {attempt}")

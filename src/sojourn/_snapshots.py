@@ -1,0 +1,110 @@
+"""How a job travels: pickled, it becomes a snapshot that can be read and not changed.
+
+A handle is tied to a backend, a lock and the threads that wait for it; a copy of it would be a
+second handle that knows nothing of the first.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import pickle
+from typing import Any, NoReturn
+
+from sojourn._firing import Facts, Firing
+from sojourn._reconciling import Reconciling
+from sojourn._waiting import T, Waiting
+from sojourn.errors import JobError
+from sojourn.history import More, Record, chain
+
+__all__ = ["Snapshots"]
+
+SEALED = "this is a snapshot, read-only; attach() makes a handle for a live job"
+
+# One step of the history, flat: linked records would exhaust the stack of pickle.
+Step = tuple[str, float | None, str, More | None]
+
+
+class Snapshots(Waiting[T]):
+    """The part of a job that pickles, and refuses to be copied."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """Reduce the job to a snapshot: no backend, journal, lock or callback."""
+        with self._sj_lock:
+            steps = [_portable(record) for record in chain(self._sj_last)]
+            core = (self._sj_id, self._sj_born, self._sj_metadata, steps, _portable_facts(self))
+        extra = {
+            name: getattr(self, name)
+            for name in copyreg._slotnames(type(self))  # type: ignore[attr-defined]  # as pickle does
+            if not name.startswith(("_sj_", "__")) and hasattr(self, name)
+        }
+        return _restore, (type(self), core), (dict(getattr(self, "__dict__", {})), extra)
+
+    def __setstate__(self, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
+        """Take back the attributes of the subclass."""
+        for attributes in state:
+            for name, value in attributes.items():
+                object.__setattr__(self, name, value)
+
+    def __copy__(self) -> NoReturn:
+        """Refuse: a job has one life and one handle."""
+        raise TypeError(f"job {self._sj_id!r} cannot be copied; share the handle, or pickle it")
+
+    def __deepcopy__(self, memo: object) -> NoReturn:
+        """Refuse: a job has one life and one handle."""
+        raise TypeError(f"job {self._sj_id!r} cannot be copied; share the handle, or pickle it")
+
+
+def _portable(record: Record) -> Step:
+    state, at, trigger, _, more = record
+    if more is not None and isinstance(more[3], BaseException) and not _pickles(more[3]):
+        # An exception that does not pickle, or not back, would take the whole story with it.
+        more = (*more[:3], more[2], more[4])
+    return state, at, trigger, more
+
+
+def _pickles(error: BaseException) -> bool:
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  # these bytes were made here
+    except Exception:
+        return False
+    return True
+
+
+def _portable_facts(job: Reconciling) -> tuple[Any, ...] | None:
+    facts = job._sj_facts
+    if facts is None:
+        return None
+    return (
+        facts.native_id,
+        facts.claim,
+        facts.doubt,
+        facts.cancel_requested,
+        facts.result,
+        facts.anomalies,
+    )
+
+
+def _restore(cls: type[Firing], core: tuple[Any, ...]) -> Firing:
+    """Make the snapshot that was pickled."""
+    job_id, born, metadata, steps, known = core
+    job = cls.__new__(cls)
+    Firing.__init__(job, None, job_id, metadata=metadata)
+    job._sj_born = born
+    for state, at, trigger, more in steps:
+        if state not in cls._sj_rules.states:
+            raise JobError(
+                f"job {job_id!r} cannot be restored; {cls.__name__} has no state {state!r} any more"
+            )
+        job._sj_last = (state, at, trigger, job._sj_last, more)
+    if known is not None:
+        facts = job._sj_facts = Facts()
+        native_id, claim, doubt, requested, result, anomalies = known
+        facts.native_id, facts.claim, facts.doubt = native_id, claim, doubt
+        facts.cancel_requested, facts.anomalies = requested, anomalies
+        facts.result = result
+    job._sj_watching().sealed = SEALED
+    return job
+
+

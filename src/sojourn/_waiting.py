@@ -1,0 +1,450 @@
+"""How a job is looked at and waited for: polls, waits, results, and the same for asyncio."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import AsyncIterator, Callable, Generator
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
+
+from sojourn import _clock
+from sojourn._commands import Commanding, overrides
+from sojourn._firing import firing, logger
+from sojourn.errors import (
+    BackendError,
+    JobCancelledError,
+    JobError,
+    JobFailedError,
+    JobTimeoutError,
+    SubmitUncertainError,
+
+)
+from sojourn.history import NOT_GIVEN, Entry, Observation, Outcome, Record, attempt_of
+from sojourn.lifecycle import JobStatus
+
+if TYPE_CHECKING:
+    # A type variable with a default needs Python 3.13 or this package, which type checkers bring.
+    from typing_extensions import TypeVar
+
+    T = TypeVar("T", default=Any)
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+__all__ = ["Waiting"]
+
+#: The first pause between two polls, in seconds, and how much longer each next one is: a job of
+#: 0.1 s is noticed within a third of its own time, a job of an hour costs a few hundred polls.
+FIRST_PAUSE = 0.01
+LONGER = 1.3
+#: How long a thread trusts that it will be woken, in seconds, before it looks for itself: an
+#: interrupt may hit the thread that should have woken it.
+PATIENCE = 1.0
+
+
+class Flight:
+    """One question to a backend that several threads share the answer of.
+
+    Attributes:
+        owner: Identity of the thread that asks.
+        error: What it raised.
+        outcome: What became of its report.
+        answered: Whether there is an answer, or an error that concerns all who share.
+    """
+
+    __slots__ = ("_sharers", "answered", "error", "outcome", "owner")
+
+    def __init__(self) -> None:
+        """Prepare one that this thread may ask."""
+        self.owner = get_ident()
+        self.error: Exception | None = None
+        self.outcome = Outcome.UNCHANGED
+        self.answered = False
+        self._sharers: list[threading.Lock] | None = []
+
+    def share(self, seconds: float) -> None:
+        """Wait until another thread is through with it, or time is over; under no lock."""
+        sharer = threading.Lock()
+        sharer.acquire()
+        sharers = self._sharers
+        if sharers is not None:
+            sharers.append(sharer)
+            if self._sharers is not None:
+                _clock.wait(sharer, seconds)
+
+    def land(self) -> None:
+        """Let all go that share it."""
+        sharers, self._sharers = self._sharers, None
+        for sharer in sharers or ():
+            sharer.release()
+
+
+class Rhythm:
+    """When to poll: quickly at first, then less and less often.
+
+    Attributes:
+        longest: Seconds between two looks at most.
+    """
+
+    def __init__(self, longest: float) -> None:
+        """Start with a poll that is due at once."""
+        self.longest = max(longest, FIRST_PAUSE)
+        self._longest = longest
+        self._pause = FIRST_PAUSE / LONGER
+        self._polled_at = -math.inf
+
+    def due(self) -> float:
+        """Return when the next poll is due, by the monotonic clock."""
+        return self._polled_at + min(self._pause, self._longest)
+
+    def beat(self) -> None:
+        """Note that a poll has ended."""
+        self._polled_at = _clock.monotonic()
+        self._pause *= LONGER
+
+
+class Waiting(Commanding, Generic[T]):
+    """The part of a job that looks, waits, and fetches results."""
+
+    __slots__ = ()
+
+    transient_errors: ClassVar[tuple[type[BaseException], ...]] = ()
+    """Errors of a hook, besides ``OSError``, after which asking again may help."""
+
+    # Hooks, both optional.
+
+    def _poll(self) -> object:
+        """Ask the backend where the job is; called without the job's lock.
+
+        Returns:
+            A raw word, a status, a state, an `Observation`, or ``None`` for no news.
+        """
+        return None
+
+    def _fetch_result(self) -> T:
+        """Fetch the result of a job that is DONE; called without the job's lock."""
+        raise NotImplementedError
+
+    # Looking.
+
+    def status(self) -> JobStatus:
+        """Return the status now.
+
+        A job that is final or not submitted is answered from memory; any other is looked up with
+        `_poll`, if the class has it. Threads that ask at the same time share one poll. Never
+        raises because the *job* failed.
+
+        Raises:
+            BackendError: The backend could not be asked; the job is as it was.
+            UnknownStatusError: The backend used a word that ``status_map`` does not know.
+            ReentrantTransitionError: A declared callback may not poll.
+        """
+        return self._sj_refresh()
+
+    def done(self) -> bool:
+        """Tell whether the job **succeeded**; for "is it over", ask `in_final_state`."""
+        return self._sj_refresh() is JobStatus.DONE
+
+    def running(self) -> bool:
+        """Tell whether the job is RUNNING, looked up as by `status`."""
+        return self._sj_refresh() is JobStatus.RUNNING
+
+    def cancelled(self) -> bool:
+        """Tell whether the job is CANCELLED, looked up as by `status`."""
+        return self._sj_refresh() is JobStatus.CANCELLED
+
+    def in_final_state(self) -> bool:
+        """Tell whether the job is over: DONE, ERROR or CANCELLED, looked up as by `status`."""
+        return self._sj_refresh().is_final
+
+    def _sj_refresh(self) -> JobStatus:
+        """Look once; what `status` and all the others build on."""
+        if self._sj_pollable():
+            self._sj_poll(None)
+        return self.state.status
+
+    def _sj_pollable(self) -> bool:
+        """Whether a backend has the job and can be asked about it."""
+        state = self.state
+        if state.is_final or not overrides(self._poll, Waiting._poll):
+            return False
+        facts = self._sj_facts
+        claim = "" if facts is None else facts.claim
+        if claim in ("sending", "uncertain") or self._sj_sealed():
+            return False
+        return bool(claim) or state.status is not JobStatus.INITIALIZING
+
+    def _sj_poll(self, deadline: float | None) -> Outcome:
+        """Ask the backend once, or share the question that another thread asks already."""
+        if firing:
+            self._sj_refuse_inside("status", always=True)
+        flight = self._sj_share("look", self._sj_ask_where, deadline)
+        return Outcome.UNCHANGED if flight is None else flight.outcome
+
+    def _sj_share(
+        self, slot: str, ask: Callable[[Flight, Record], None], deadline: float | None
+    ) -> Flight | None:
+        """Ask, or share the question of this kind that another thread asks already.
+
+        Returns:
+            The answered flight; ``None`` at the deadline, or if the hook itself has asked.
+        """
+        while True:
+            mine = Flight()
+            try:
+                flight, asked = self._sj_board(slot, mine)
+                if flight is mine:
+                    ask(mine, asked)
+                    mine.answered = True
+                    return mine
+            except Exception as error:
+                mine.error, mine.answered = error, True
+                raise
+            finally:
+                # Whoever was interrupted leaves no flight behind: the sharers ask for themselves.
+                facts = self._sj_facts
+                if facts is not None and getattr(facts, slot) is mine:
+                    setattr(facts, slot, None)
+                    mine.land()
+            if flight.owner == get_ident():
+                return None  # the hook asks; it gets what is known
+            left = math.inf if deadline is None else deadline - _clock.monotonic()
+            if left <= 0:
+                return None
+            flight.share(min(left, PATIENCE))
+            if flight.error is not None:
+                raise flight.error
+            if flight.answered:
+                return flight
+
+    def _sj_board(self, slot: str, mine: Flight) -> tuple[Flight, Record]:
+        """Return the flight of this kind that is under way, and the record now."""
+        with self._sj_lock:
+            facts = self._sj_known()
+            if getattr(facts, slot) is None:
+                setattr(facts, slot, mine)
+            return getattr(facts, slot), self._sj_last
+
+    def _sj_ask_where(self, flight: Flight, asked: Record) -> None:
+        try:
+            raw = self._sj_ask(self._poll, "be looked at")
+            flight.outcome = self._sj_hear(raw, asked)
+            self._sj_known().failing = False
+        except Exception as error:
+            self._sj_note_failure(error)
+            raise
+
+    def _sj_hear(self, raw: object, asked: Record) -> Outcome:
+        """Take the answer of a poll; what it says is no younger than the question."""
+        if raw is None:
+            return Outcome.UNCHANGED
+        told = raw if isinstance(raw, Observation) else Observation(raw)
+        evidence = self._sj_rules.read(told.raw, self._sj_id, self._sj_last[0])
+        attempt = told.attempt
+        if attempt is None and asked is not self._sj_last:
+            attempt = attempt_of(asked)
+        return self._sj_observe(evidence, told.raw, told.at, attempt, told.reason, asked)
+
+    def _sj_note_failure(self, error: Exception) -> None:
+        facts = self._sj_known()
+        if not facts.failing:
+            facts.failing = True
+            logger.warning("job %r: polls fail: %r", self._sj_id, error)
+
+    def _sj_look_again(self) -> Outcome:
+        return self._sj_poll(None) if self._sj_pollable() else Outcome.UNCHANGED
+
+    def _sj_transient(self, error: BaseException) -> bool:
+        return isinstance(error, (OSError, *self.transient_errors))
+
+    # Waiting.
+
+    def wait_for_final_state(
+        self,
+        timeout: float | None = None,
+        wait: float = 5,
+        callback: Callable[[str, JobStatus, Any], object] | None = None,
+    ) -> None:
+        """Return when the job is over.
+
+        Wakes at once when a transition is pushed. Polls, if the class can, quickly at first and
+        then less and less often. A poll that fails for a while does not end the wait.
+
+        Args:
+            timeout: Seconds to wait at most, by a monotonic clock; ``None`` for ever, 0 to look
+                once.
+            wait: Seconds between two polls at most.
+            callback: Called as ``callback(job_id, status, job)`` after each look, the last one
+                included; what it raises propagates.
+
+        Raises:
+            JobTimeoutError: The job was not over in time; it goes on.
+            JobError: Nobody has submitted the job.
+            SubmitUncertainError: Nobody knows whether the backend has it; call `reconcile`.
+            BackendError: The backend could not be asked, and asking again will not help.
+            UnknownStatusError: The backend used a word that ``status_map`` does not know.
+            ReentrantTransitionError: A declared callback may not wait.
+        """
+        self._sj_wait(timeout, wait, callback)
+
+    def _sj_wait(
+        self,
+        timeout: float | None,
+        wait: float,
+        callback: Callable[[str, JobStatus, Any], object] | None,
+    ) -> None:
+        if firing:
+            self._sj_refuse_inside("wait_for_final_state", always=True)
+        deadline = _deadline(timeout)
+        rhythm = Rhythm(_duration("wait", wait))
+        fault: Exception | None = None
+        while True:
+            self._sj_check_waitable()
+            if self._sj_pollable() and rhythm.due() <= _clock.monotonic():
+                fault = self._sj_try_poll(deadline)
+                rhythm.beat()
+            seen = self._sj_last
+            if callback is not None:
+                callback(self._sj_id, self._sj_rules.states[seen[0]].status, self)
+            if seen[0] in self._sj_rules.finals:
+                return
+            now = _clock.monotonic()
+            if timeout is not None and deadline is not None and now >= deadline:
+                raise JobTimeoutError(self._sj_id, seen[0], timeout) from fault
+            due = rhythm.due() if self._sj_pollable() else now + rhythm.longest
+            self._sj_sleep(seen, min(due, math.inf if deadline is None else deadline) - now)
+
+    def _sj_check_waitable(self) -> None:
+        """Refuse to wait for what nobody has asked for, or nobody knows of."""
+        if self.state.status is not JobStatus.INITIALIZING:
+            return
+        if self._sj_sealed():
+            raise JobError(f"job {self._sj_id!r} cannot be waited for; {self._sj_sealed()}")
+        facts = self._sj_facts
+        claim = "" if facts is None else facts.claim
+        if not claim:
+            raise JobError(
+                f"job {self._sj_id!r} cannot be waited for while {self._sj_last[0]}; "
+                "nobody has submitted it, call submit() first"
+            )
+        if facts is not None and claim == "uncertain":
+            raise SubmitUncertainError(facts.doubt, self._sj_id)
+
+    def _sj_try_poll(self, deadline: float | None) -> Exception | None:
+        """Poll; return a failure that may pass, raise any other."""
+        try:
+            self._sj_poll(deadline)
+        except BackendError as error:
+            if not error.transient:
+                raise
+            return error
+        return None
+
+    def _sj_sleep(self, seen: Record, seconds: float) -> None:
+        """Sleep until the record is no longer ``seen``, or time is over."""
+        waiter = threading.Lock()
+        waiter.acquire()
+        try:
+            with self._sj_lock:
+                if self._sj_last is not seen:
+                    return
+                self._sj_watching().waiters.append(waiter)
+            _clock.wait(waiter, seconds)
+        finally:
+            with self._sj_lock:
+                watch = self._sj_watch
+                if watch is not None:
+                    if waiter in watch.waiters:
+                        watch.waiters.remove(waiter)
+                    self._sj_unwatch(watch)
+
+    # Results.
+
+    def result(self, timeout: float | None = None) -> T:
+        """Wait for the end and return the result, the same one every time.
+
+        Args:
+            timeout: Seconds to wait at most; ``None`` for ever.
+
+        Raises:
+            JobFailedError: The job is in ERROR; chained to what `error` returns.
+            JobCancelledError: The job is CANCELLED.
+            JobTimeoutError: The job was not over in time; it goes on.
+            JobError: Nobody has submitted the job, or it is DONE and was given no result.
+            BackendError: The result could not be fetched; the job stays DONE, ask again.
+            ReentrantTransitionError: A declared callback may not wait.
+        """
+        deadline = _deadline(timeout)
+        state = self._sj_last[0]
+        if state not in self._sj_rules.finals:
+            self._sj_wait(timeout, 5, None)
+            state = self._sj_last[0]
+        if state == "ERROR":
+            cause = self.error()
+            raise JobFailedError(str(cause) or repr(cause), self._sj_id) from cause
+        if state == "CANCELLED":
+            more = self._sj_last[4]
+            raise JobCancelledError((more and more[2]) or "", self._sj_id)
+        while (result := self._sj_result()) is NOT_GIVEN:
+            self._sj_fetch(deadline, timeout)
+        return result
+
+    def _sj_result(self) -> Any:
+        """Return the result if it is here."""
+        more, facts = self._sj_last[4], self._sj_facts
+        given = NOT_GIVEN if more is None else more[3]
+        return given if given is not NOT_GIVEN or facts is None else facts.result
+
+    def _sj_fetch(self, deadline: float | None, timeout: float | None) -> None:
+        """Fetch the result once, or share the fetch that another thread is at."""
+        if firing:
+            self._sj_refuse_inside("result", always=True)
+        if self._sj_sealed() or not overrides(self._fetch_result, Waiting._fetch_result):
+            raise JobError(
+                f"job {self._sj_id!r} has no result though it is DONE; "
+                "give one with finish(result=…), or write _fetch_result()"
+            )
+        if self._sj_share("fetch", self._sj_ask_result, deadline) is None:
+            raise JobTimeoutError(self._sj_id, self._sj_last[0], timeout or 0.0)
+
+    def _sj_ask_result(self, flight: Flight, asked: Record) -> None:
+        result = self._sj_ask(self._fetch_result, "give its result")
+        self._sj_known().result = result
+
+    # The same for asyncio, which is imported only by those who use it.
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """Wait for the result without blocking the event loop.
+
+        Cancelling the task that awaits does not cancel the job.
+        """
+        from sojourn._async import result
+
+        return result(self).__await__()
+
+    def changes(self) -> AsyncIterator[Entry]:
+        """Follow the job: what happened so far, then what happens, to its final entry.
+
+        A job that must be polled is polled meanwhile, in another thread.
+        """
+        from sojourn._async import changes
+
+        return changes(self)
+
+
+def _duration(name: str, seconds: object) -> float:
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        raise TypeError(f"{name} must be a number of seconds, not {seconds!r:.80}")
+    if math.isnan(seconds) or (name == "wait" and seconds < 0):
+        raise ValueError(f"{name} must be a number of seconds, 0 or more, not {seconds!r}")
+    return float(seconds)
+
+
+def _deadline(timeout: float | None) -> float | None:
+    if timeout is None or (seconds := _duration("timeout", timeout)) == math.inf:
+        return None
+    return _clock.monotonic() + max(seconds, 0.0)
+
+

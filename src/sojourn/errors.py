@@ -1,0 +1,283 @@
+"""Every error of sojourn.
+
+::
+
+    SojournError
+    ├── LifecycleError            a declaration is not sound
+    ├── IllegalTransitionError    a trigger is not possible in this state
+    │   └── ReentrantTransitionError
+    ├── UnknownStatusError        a raw word that status_map does not know
+    ├── JobError
+    │   ├── JobSubmitError        the backend refused
+    │   ├── SubmitUncertainError  nobody knows whether the backend took it
+    │   ├── JobFailedError        result() of a job in ERROR
+    │   ├── JobCancelledError     result() of a job in CANCELLED
+    │   └── JobTimeoutError       also a TimeoutError
+    ├── BackendError              the backend could not be asked (.transient)
+    └── JournalError
+
+The facts of an error are its positional arguments and its attributes, so that they survive
+pickling; the sentence is built when somebody reads it.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BackendError",
+    "IllegalTransitionError",
+    "JobCancelledError",
+    "JobError",
+    "JobFailedError",
+    "JobSubmitError",
+    "JobTimeoutError",
+    "JournalError",
+    "LifecycleError",
+    "ReentrantTransitionError",
+    "SojournError",
+    "SubmitUncertainError",
+    "UnknownStatusError",
+]
+
+
+class SojournError(Exception):
+    """Root of all errors that sojourn raises."""
+
+
+class LifecycleError(SojournError):
+    """A job class is not a sound lifecycle; raised by its ``class`` statement.
+
+    Attributes:
+        class_name: Name of the class that was refused.
+        problems: Every problem found, each a sentence with its way out.
+    """
+
+    def __init__(self, class_name: str, problems: tuple[str, ...]) -> None:
+        """Keep the facts."""
+        super().__init__(class_name, problems)
+        self.class_name = class_name
+        self.problems = problems
+
+    def __str__(self) -> str:
+        """List every problem on a line of its own."""
+        found = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        lines = "".join(f"\n  - {problem}" for problem in self.problems)
+        return f"class {self.class_name} is not a sound lifecycle; {found} found:{lines}"
+
+
+class IllegalTransitionError(SojournError):
+    """A trigger or a command is not possible now; nothing has changed.
+
+    Attributes:
+        job_id: Id of the job.
+        trigger: What was asked of it.
+        state: Name of the state in which it stood.
+        allowed: Names of the triggers that this state allows, sorted.
+        after: Triggers that lead from here, in order, to where ``trigger`` is possible.
+        reason: The way out, or why there is none, as the message says it.
+    """
+
+    # Refusals are frequent where jobs race, so the facts are read from ``args`` when asked for
+    # instead of being stored twice.
+    @property
+    def job_id(self) -> str:
+        """Id of the job."""
+        return str(self.args[0])
+
+    @property
+    def trigger(self) -> str:
+        """What was asked of the job."""
+        return str(self.args[1])
+
+    @property
+    def state(self) -> str:
+        """Name of the state in which the job stood."""
+        return str(self.args[2])
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Names of the triggers that this state allows, sorted."""
+        return tuple(self.args[3])
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """Triggers that lead from here to where the asked one is possible."""
+        return tuple(self.args[4])
+
+    @property
+    def reason(self) -> str:
+        """The way out, or why there is none."""
+        return str(self.args[5])
+
+    def __init__(
+        self,
+        job_id: str,
+        trigger: str,
+        state: str,
+        allowed: tuple[str, ...],
+        after: tuple[str, ...],
+        reason: str,
+        /,
+    ) -> None:
+        """Keep the facts (``BaseException.__new__`` has put them into ``args``)."""
+
+    def __str__(self) -> str:
+        """Say who could not do what, where it stood, and the way out."""
+        args = self.args
+        return f"job {args[0]!r} cannot {args[1]!r} while {args[2]}; {args[5]}"
+
+
+class ReentrantTransitionError(IllegalTransitionError):
+    """A declared callback asked for something that could deadlock."""
+
+
+class UnknownStatusError(SojournError):
+    """A backend reported a word that ``status_map`` does not know; nothing has changed.
+
+    Attributes:
+        job_id: Id of the job.
+        raw: The word, as it came.
+        state: Name of the state in which the job stood.
+        hint: The way out.
+    """
+
+    def __init__(self, job_id: str, raw: object, state: str, hint: str) -> None:
+        """Keep the facts."""
+        super().__init__(job_id, raw, state, hint)
+        self.job_id = job_id
+        self.raw = raw
+        self.state = state
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Say which word, about which job, and where to write it down."""
+        return (
+            f"job {self.job_id!r} cannot make sense of the report {self.raw!r} "
+            f"while {self.state}; {self.hint}"
+        )
+
+
+class JobError(SojournError):
+    """Something about one job went wrong; as the cause of a failure, the text that was given."""
+
+
+class _AboutJob(JobError):
+    """A `JobError` that may name its job.
+
+    Attributes:
+        reason: What happened.
+        job_id: Id of the job; ``None`` where a hook raised the error itself.
+    """
+
+    def __init__(self, reason: object = "", job_id: str | None = None) -> None:
+        """Keep the facts."""
+        super().__init__(reason, job_id)
+        self.reason = str(reason)
+        self.job_id = job_id
+
+    def _tell(self, sentence: str) -> str:
+        return self.reason if self.job_id is None else sentence
+
+
+class JobSubmitError(_AboutJob):
+    """The backend refused the job; the refusal is chained, and the job is in ERROR."""
+
+    def __str__(self) -> str:
+        """Say who was refused and why."""
+        return self._tell(
+            f"job {self.job_id!r} cannot be submitted: {self.reason}; "
+            "the backend refused it, a new job may be made once that is mended"
+        )
+
+
+class SubmitUncertainError(_AboutJob):
+    """Nobody knows whether the backend took the job; only ``reconcile()`` may go on.
+
+    A ``_submit()`` hook may raise it itself, with a reason, where it knows that the answer of
+    the backend was lost.
+    """
+
+    def __str__(self) -> str:
+        """Say who is in doubt and how to find out."""
+        return self._tell(
+            f"job {self.job_id!r} may or may not have been taken by the backend: {self.reason}; "
+            "call reconcile() to find out, a second submit() would risk a second job"
+        )
+
+
+class SubmitInterruptedError(SubmitUncertainError, KeyboardInterrupt):
+    """Ctrl-C arrived while a submission was in flight; still a ``KeyboardInterrupt``."""
+
+
+class JobFailedError(_AboutJob):
+    """``result()`` of a job in ERROR; ``__cause__`` is what ``job.error()`` returns."""
+
+    def __str__(self) -> str:
+        """Say who failed and why."""
+        return self._tell(
+            f"job {self.job_id!r} has no result because it is in ERROR: {self.reason}; "
+            "job.error() and job.history tell how it came there"
+        )
+
+
+class JobCancelledError(_AboutJob):
+    """``result()`` of a job in CANCELLED."""
+
+    def __str__(self) -> str:
+        """Say who was cancelled."""
+        return self._tell(
+            f"job {self.job_id!r} has no result because it is CANCELLED{self._after()}; "
+            "job.history tells how it came there"
+        )
+
+    def _after(self) -> str:
+        return f" ({self.reason})" if self.reason else ""
+
+
+class JobTimeoutError(JobError, TimeoutError):
+    """A wait reached its deadline; the job is as it was.
+
+    Attributes:
+        job_id: Id of the job.
+        state: Name of the state in which the deadline found it.
+        timeout: Seconds that the caller was ready to wait.
+    """
+
+    def __init__(self, job_id: str, state: str, timeout: float) -> None:
+        """Keep the facts."""
+        # TimeoutError is an OSError, which would read three arguments as errno, text and file.
+        super().__init__()
+        self.args = (job_id, state, timeout)
+        self.job_id = job_id
+        self.state = state
+        self.timeout = timeout
+
+    def __str__(self) -> str:
+        """Say who was not final in time."""
+        return (
+            f"job {self.job_id!r} is not final after {self.timeout:g} s, it is {self.state}; "
+            "it goes on, wait again or cancel() it"
+        )
+
+
+class BackendError(SojournError):
+    """The backend could not be asked; its own error is chained, and the job is as it was.
+
+    A hook may raise it itself: ``BackendError("maintenance", transient=True)``.
+
+    Attributes:
+        transient: Whether asking again later may help; waiting then goes on asking.
+    """
+
+    def __init__(self, reason: object = "", transient: bool = False) -> None:
+        """Keep the facts."""
+        super().__init__(reason, transient)
+        self.reason = str(reason)
+        self.transient = transient
+
+    def __str__(self) -> str:
+        """Return the sentence that was given."""
+        return self.reason
+
+
+class JournalError(SojournError):
+    """A journal could not keep or give back an entry; the transition did not happen."""

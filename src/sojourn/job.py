@@ -1,0 +1,95 @@
+"""The handle: `BaseJob`, from which every job class derives.
+
+Its parts are in files of their own, from the bottom up: `_firing` (state, lock, triggers,
+callbacks), `_reconciling` (observations), `_commands` (submit, cancel, reconcile), `_waiting`
+(looking, waiting, results), `_snapshots` (pickling); `_declaring` makes job classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+from sojourn._declaring import JobMeta
+from sojourn._snapshots import Snapshots
+from sojourn._waiting import T
+from sojourn.history import Journal
+from sojourn.lifecycle import ACTIVE, JobStatus, Place, State, Transition
+
+__all__ = ["BaseJob"]
+
+
+class _Finish(Protocol):
+    """The type of ``finish``: it takes the result."""
+
+    def __call__(self, result: Any = ..., /, **kwargs: Any) -> bool: ...
+
+
+class _Fail(Protocol):
+    """The type of ``fail``: it takes what went wrong."""
+
+    def __call__(self, error: str | BaseException | None = None) -> bool: ...
+
+
+class _Plain(Protocol):
+    """The type of a trigger that takes nothing."""
+
+    def __call__(self) -> bool: ...
+
+
+class BaseJob(Snapshots[T], metaclass=JobMeta):
+    """One asynchronous job, which owns its state machine; subclass it for a kind of job.
+
+    A subclass declares what may happen beyond the base lifecycle and fills in the hooks that it
+    needs: ``_submit``, ``_poll``, ``_cancel``, ``_fetch_result``, ``_find``. An empty body is
+    enough for a job whose states are pushed. ``BaseJob[Report]`` gives the type of `result`.
+
+    Any method may be called from any thread. All transitions of one job have one order, the same
+    for its history, its callbacks, its waiters and its journal, and no illegal one is possible.
+
+    Example:
+        >>> class PrintJob(BaseJob[str]):
+        ...     HEATING = State(JobStatus.QUEUED, "the nozzle is warming up")
+        ...     heat = Transition(JobStatus.QUEUED, HEATING)
+        ...     start = BaseJob.start | Transition(HEATING, JobStatus.RUNNING)
+        >>> job = PrintJob("printer", "cup-1")
+        >>> job.submit()
+        >>> job.heat(), job.status()
+        (True, <JobStatus.QUEUED: 'QUEUED'>)
+        >>> job.observe("DONE")
+        <Outcome.ADVANCED: 'ADVANCED'>
+        >>> [entry.trigger for entry in job.history]
+        ['submit', 'heat', 'start', 'finish']
+    """
+
+    __slots__ = ()
+
+    INITIALIZING = State(JobStatus.INITIALIZING, "made, and not yet with the backend")
+    QUEUED = State(JobStatus.QUEUED, "the backend has it, and it waits")
+    RUNNING = State(JobStatus.RUNNING, "it is being worked on")
+    DONE = State(JobStatus.DONE, "it succeeded")
+    ERROR = State(JobStatus.ERROR, "it failed")
+    CANCELLED = State(JobStatus.CANCELLED, "it was stopped before its end")
+
+    _submit_step = Transition(JobStatus.INITIALIZING, JobStatus.QUEUED, trigger="submit")
+    start: Transition[_Plain] = Transition(JobStatus.QUEUED, JobStatus.RUNNING)
+    finish: Transition[_Finish] = Transition(JobStatus.RUNNING, JobStatus.DONE)
+    fail: Transition[_Fail] = Transition(ACTIVE, JobStatus.ERROR)
+    _cancel_step = Transition(ACTIVE, JobStatus.CANCELLED, trigger="cancel")
+
+    status_map: ClassVar[Mapping[Any, Place]] = {status.value: status for status in JobStatus}
+    """What a backend's words mean; a subclass's map replaces the inherited one."""
+
+    def __init__(
+        self,
+        backend: Any,
+        job_id: str,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        if type(self) is BaseJob:
+            raise TypeError("BaseJob is abstract; subclass it, an empty body is enough")
+        super().__init__(backend, job_id, metadata=metadata, journal=journal)
+
+
