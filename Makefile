@@ -13,7 +13,7 @@ ENVIRONMENT := $(PYTHON) tests/make/environment.py
 DEV := .venv/bin
 
 .PHONY: help run test check bench docs clean
-.PHONY: python dev check-format check-lint check-layers check-types check-spelling check-docs check-coverage
+.PHONY: python dev check-format check-lint check-layers check-mypy check-pyright check-spelling check-docs check-coverage
 
 help:
 	@echo 'make run    run the example of the README and show what happens'
@@ -30,7 +30,7 @@ run: python
 test: python
 	@$(PYTHON) tests/make/suite.py $(ARGS)
 
-check: check-format check-lint check-layers check-types check-spelling check-docs check-coverage
+check: check-format check-lint check-layers check-mypy check-pyright check-spelling check-docs check-coverage
 
 check-format: dev
 	$(DEV)/ruff format --check
@@ -41,8 +41,10 @@ check-lint: dev
 check-layers: dev
 	$(DEV)/lint-imports
 
-check-types: dev
+check-mypy: dev
 	$(DEV)/mypy
+
+check-pyright: dev
 	$(DEV)/pyright --pythonpath $(DEV)/python
 	$(DEV)/pyright --pythonpath $(DEV)/python --ignoreexternal --verifytypes sojourn
 
