@@ -1,0 +1,1 @@
+"""How it looks: graphs, visited paths, timelines and statistics."""

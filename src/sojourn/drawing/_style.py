@@ -1,0 +1,86 @@
+"""Colours and the style sheet, light and dark, scoped to one picture.
+
+The style sheet is written without custom properties, because many programs that read SVG paint them black.  The first
+block is the light theme, which every program understands; then come the dark one for dark systems, and both once more
+for pages that say themselves what they are: JupyterLab, and themes that set `data-theme`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Theme = Literal["light", "dark", "auto"]
+
+FONTS = 'Inter,"Segoe UI",system-ui,-apple-system,"Helvetica Neue",Arial,sans-serif'
+
+#: What every role looks like in the light and in the dark theme.
+PALETTE: dict[str, tuple[str, str]] = {
+    "ink": ("#1e293b", "#e2e8f0"),
+    "quiet": ("#475569", "#cbd5e1"),
+    "line": ("#8592a8", "#71819a"),
+    "faint": ("#e2e8f0", "#334155"),
+    "band": ("#64748b", "#94a3b8"),
+    "active": ("#2563eb", "#60a5fa"),
+    "active-fill": ("#eff6ff", "#172554"),
+    "added-fill": ("#ffffff", "#0f172a"),
+    "current": ("#2563eb", "#2563eb"),
+    "current-line": ("#1d4ed8", "#93c5fd"),
+    "current-ink": ("#ffffff", "#ffffff"),
+    "earlier": ("#6d8fe0", "#5a7fd0"),
+    "plain": ("#64748b", "#94a3b8"),
+    "plain-fill": ("#f8fafc", "#1e293b"),
+    "done": ("#16a34a", "#4ade80"),
+    "done-ink": ("#15803d", "#4ade80"),
+    "done-fill": ("#f0fdf4", "#052e16"),
+    "error": ("#dc2626", "#f87171"),
+    "error-ink": ("#b91c1c", "#f87171"),
+    "error-fill": ("#fef2f2", "#450a0a"),
+    "cancelled": ("#64748b", "#94a3b8"),
+    "cancelled-ink": ("#475569", "#cbd5e1"),
+    "cancelled-fill": ("#f8fafc", "#1e293b"),
+    "busy": ("#d97706", "#f59e0b"),
+    "busy-ink": ("#92400e", "#fcd34d"),
+    "pill": ("#1e40af", "#bfdbfe"),
+    "pill-ink": ("#ffffff", "#172554"),
+}
+
+Rule = tuple[str, str]
+
+
+def sheet(scope: str, shape: list[Rule], paint: list[Rule], theme: Theme) -> str:
+    """Return a style sheet whose every rule begins with a class that only one picture has.
+
+    Args:
+        scope: The class of the picture.
+        shape: Selectors and declarations that no theme changes.
+        paint: Selectors and declarations in which `{role}` stands for a colour.
+        theme: One theme alone, or "auto" for a sheet that follows the reader.
+    """
+    rules = [_rule(f".{scope}", selector, body) for selector, body in shape]
+    if theme != "auto":
+        return "\n".join(rules + _painted(f".{scope}", paint, dark=theme == "dark"))
+    rules += _painted(f".{scope}", paint, dark=False)
+    dark = _painted(f".{scope}", paint, dark=True)
+    rules += ["@media (prefers-color-scheme:dark){", *dark, "}"]
+    for dark_page in (False, True):
+        jupyter, page = ("false", "dark") if dark_page else ("true", "light")
+        above = f":is([data-jp-theme-light={jupyter}],[data-theme={page}]) .{scope}"
+        rules += _painted(above, paint, dark=dark_page)
+    return "\n".join(rules)
+
+
+def _painted(scope: str, paint: list[Rule], *, dark: bool) -> list[str]:
+    return [_rule(scope, selector, _colours(body, dark=dark)) for selector, body in paint]
+
+
+def _colours(body: str, *, dark: bool) -> str:
+    for role, pair in PALETTE.items():
+        body = body.replace(f"{{{role}}}", pair[dark])
+    return body
+
+
+def _rule(scope: str, selectors: str, body: str) -> str:
+    return (
+        ",".join(f"{scope} {selector}".rstrip() for selector in selectors.split(","))
+        + f"{{{body}}}"
+    )
