@@ -16,6 +16,7 @@ from sojourn.drawing._coordinates import coordinates
 from sojourn.drawing._order import order
 from sojourn.drawing._ranks import flow, happy_arcs, ranks
 from sojourn.drawing._sizes import Block, label_block, node_block
+from sojourn.drawing._strokes import edge_width, head_size
 from sojourn.drawing._web import Vertex, Web
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ Direction = Literal["LR", "TB"]
 #: The least height of a node, and the space between its text and its border.
 NODE_HEIGHT = 36.0
 NODE_PADDING = 17.0
+#: The space for the bar that shows the share of time.
+HEAT_ROOM = 7.0
 #: The space that a label keeps free along the edge.
 LABEL_PADDING = 4.0
 #: The space for one loop, its label not included.
@@ -226,6 +229,7 @@ def _node_size(node: Node, block: Block, ports: int, level: bool) -> tuple[float
     ring = 8.0 if node.final else 0.0
     width = max(block.width + 2 * NODE_PADDING, 58.0) + ring
     height = max(NODE_HEIGHT, block.height + 17.0) + ring / 2
+    height += HEAT_ROOM * bool(node.heat)
     room = (ports - 1) * 7.0 + 20.0
     return (width, max(height, room)) if level else (max(width, room + 12.0), height)
 
@@ -252,12 +256,13 @@ def _stretch(plan: Plan) -> None:
         max((web.vertices[v].length for v in layer), default=0.0) for layer in web.layers
     ]
     at = 0.0
+    head = max((head_size(edge_width(edge))[0] for edge in plan.graph.edges), default=0.0)
     for number, layer in enumerate(web.layers):
         plan.start.append(at)
         at += plan.length[number]
         climbs = [abs(plan.across[v] - plan.across[w]) for v in layer for w in web.below[v]]
         climb = max(climbs, default=0.0)
-        least = 24.0 if number % 2 or _arrows_back(plan, layer) else 15.0
+        least = 14.0 + head if number % 2 or _arrows_back(plan, layer) else 15.0
         at += max(least, min(climb * (0.42 if plan.level else 0.3), 90.0))
 
 

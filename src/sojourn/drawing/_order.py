@@ -29,8 +29,8 @@ def order(web: Web, bias: Sequence[float]) -> None:
     """
     given = [list(layer) for layer in web.layers]
     starts = [
-        given,
         [sorted(layer, key=lambda v: bias[v]) for layer in given],
+        given,
         _by_search(web, bias),
     ]
     best, fewest = given, -1

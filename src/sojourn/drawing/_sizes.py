@@ -64,6 +64,11 @@ def row_height(kind: Kind) -> float:
     return 14.0 if kind in {"step", "trigger"} else round(SIZES[kind] * 1.4, 1)
 
 
+def height_of(row: tuple[Run, ...]) -> float:
+    """Return the height of a row: that of its highest piece."""
+    return max(row_height(piece.kind) for piece in row)
+
+
 def row_width(row: tuple[Run, ...]) -> float:
     """Return the width of a row, the spaces between its pieces included."""
     return sum(piece.width for piece in row) + _BETWEEN * (len(row) - 1)
@@ -83,7 +88,7 @@ def _block(rows: list[tuple[Run, ...]]) -> Block:
     return Block(
         tuple(rows),
         max((row_width(row) for row in rows), default=0.0),
-        sum(row_height(row[-1].kind) for row in rows),
+        sum(map(height_of, rows)),
     )
 
 
@@ -108,7 +113,7 @@ def label_block(edge: Edge) -> Block:
         title.append(run(f"…{edge.steps[-1]}", "step"))
     if edge.trigger:
         title.append(run(edge.trigger, "trigger", bold=bold))
-    if edge.count is not None:
+    if edge.count:
         title.append(run(f"{edge.count:,}", "trigger", bold=True))
     rows = [tuple(title)] if title else []
     if edge.conditions:

@@ -15,7 +15,7 @@ BORDER = 0.75
 def edge_width(edge: Edge) -> float:
     """Return how thick an edge is drawn."""
     if edge.count is not None:
-        return 1.2 + 6.8 * edge.weight
+        return 1.2 + 5.3 * edge.weight
     return {"taken": 3.0, "earlier": 2.2}.get(edge.mark, 1.5)
 
 

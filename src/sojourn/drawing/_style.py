@@ -39,7 +39,11 @@ PALETTE: dict[str, tuple[str, str]] = {
     "cancelled-ink": ("#475569", "#cbd5e1"),
     "cancelled-fill": ("#f8fafc", "#1e293b"),
     "busy": ("#d97706", "#f59e0b"),
-    "busy-ink": ("#92400e", "#fcd34d"),
+    "busy-fill": ("#fffbeb", "#3b2106"),
+    "travelled": ("#5b8def", "#4c7de0"),
+    "initializing": ("#8592a8", "#94a3b8"),
+    "queued": ("#f59e0b", "#fbbf24"),
+    "running": ("#2563eb", "#3b82f6"),
     "pill": ("#1e40af", "#bfdbfe"),
     "pill-ink": ("#ffffff", "#172554"),
 }

@@ -6,8 +6,9 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
+from sojourn.drawing._layout import HEAT_ROOM
 from sojourn.drawing._measure import printable
-from sojourn.drawing._sizes import BOLD, SIZES, offsets, row_height
+from sojourn.drawing._sizes import BOLD, SIZES, height_of, offsets
 from sojourn.drawing._style import FONTS, Rule, Theme, sheet
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _SHAPE: list[Rule] = [
     (".sj-line", "fill:none;stroke-linejoin:round"),
     (".sj-inferred .sj-line", "stroke-dasharray:6 4"),
     (".sj-never .sj-line", "stroke-dasharray:1.5 4;stroke-linecap:round"),
+    (".sj-busy .sj-box", "stroke-width:2.5px"),
     (".sj-condition", "font-style:italic"),
     (".sj-total", "font-weight:600"),
 ]
@@ -70,7 +72,9 @@ _PAINT: list[Rule] = [
     (".sj-earlier .sj-pill", "fill:none;stroke:{pill}"),
     (".sj-earlier .sj-step", "fill:{pill}"),
     (".sj-heat", "fill:{busy}"),
-    (".sj-busy .sj-box", "stroke:{busy}"),
+    (".sj-busy .sj-box", "fill:{busy-fill};stroke:{busy}"),
+    (".sj-travelled .sj-line", "stroke:{travelled}"),
+    (".sj-travelled .sj-head", "fill:{travelled}"),
     (".sj-current.sj-active .sj-box", "fill:{current};stroke:{current-line}"),
     (".sj-current.sj-active .sj-name,.sj-current.sj-active .sj-note", "fill:{current-ink}"),
 ]
@@ -84,11 +88,12 @@ def svg(geometry: Geometry, *, theme: Theme = "auto") -> str:
     The same geometry gives the same text, always.
     """
     order = sorted(geometry.edges, key=lambda e: (_EMPHASIS[e.edge.mark], e.edge.weight))
+    hottest = max((placed.node.heat for placed in geometry.nodes), default=0.0) or 1.0
     parts = [
         *(_band(band) for band in geometry.bands),
         *(_edge(edge) for edge in order),
         *(_mark(mark) for mark in geometry.marks),
-        *(_node(node) for node in geometry.nodes),
+        *(_node(node, hottest) for node in geometry.nodes),
         *_foot(geometry),
     ]
     graph = geometry.graph
@@ -152,7 +157,8 @@ def attribute(name: str, value: str) -> str:
     return f" {name}={quoteattr(printable(value))}"
 
 
-def _tooltip(*lines: str) -> str:
+def tooltip(*lines: str) -> str:
+    """Return an element that browsers show when the pointer rests."""
     shown = [text(line) for line in lines if line]
     return f"<title>{'&#10;'.join(shown)}</title>" if shown else ""
 
@@ -162,7 +168,7 @@ def _rows(block: Block, x: float, y: float) -> str:
     parts = []
     top = y - block.height / 2
     for row in block.rows:
-        height = row_height(row[-1].kind)
+        height = height_of(row)
         for piece, offset in zip(row, offsets(row), strict=True):
             parts.append(_run(piece, x + offset, top + height / 2))
         top += height
@@ -191,24 +197,27 @@ def _box(kind: str, node: PlacedNode, inset: float, radius: float) -> str:
     )
 
 
-def _node(placed: PlacedNode) -> str:
+def _node(placed: PlacedNode, hottest: float) -> str:
     node = placed.node
     classes = (
-        ["node", node.tone, node.mark] + ["added"] * node.added + ["busy"] * (node.heat >= 0.5)
+        ["node", node.tone, node.mark] + ["added"] * node.added + ["busy"] * (node.heat >= hottest)
     )
     parts = [
         f'<g class="{" ".join(f"sj-{c}" for c in classes)}"',
         attribute("data-state", node.name),
         attribute("data-status", node.status) if node.status else "",
         ">",
-        _tooltip(node.name, node.description),
+        tooltip(node.name, node.description),
         _box("box", placed, 0.0, 10.0),
     ]
     if node.final:
         parts.append(_box("ring", placed, _RING, 7.0))
     if node.heat:
         parts.append(_heat(placed))
-    parts += [_rows(placed.text, placed.box.x, placed.box.y), "</g>"]
+    parts += [
+        _rows(placed.text, placed.box.x, placed.box.y - (HEAT_ROOM / 2) * bool(node.heat)),
+        "</g>",
+    ]
     return "".join(parts)
 
 
@@ -247,7 +256,7 @@ def _arrow(strokes: tuple[Stroke, ...], head: tuple[Point, Point, Point], width:
 
 def _edge(placed: PlacedEdge) -> str:
     edge = placed.edge
-    classes = ["edge", edge.mark] + ["inferred"] * edge.inferred
+    classes = ["edge", edge.mark] + ["inferred"] * edge.inferred + ["travelled"] * bool(edge.count)
     steps = " ".join(map(str, edge.steps))
     parts = [
         f'<g class="{" ".join(f"sj-{c}" for c in classes)}"',
@@ -257,7 +266,7 @@ def _edge(placed: PlacedEdge) -> str:
         attribute("data-steps", steps) if steps else "",
         attribute("data-count", str(edge.count)) if edge.count is not None else "",
         ">",
-        _tooltip(_story(placed), edge.description),
+        tooltip(_story(placed), edge.description),
         _arrow(placed.strokes, placed.head, placed.width),
     ]
     if placed.label:

@@ -1,0 +1,36 @@
+"""Write a file whole or not at all."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import os
+
+
+def write_whole(path: str | os.PathLike[str], content: str | bytes) -> Path:
+    """Write a file so that nobody ever sees half of it; return its path.
+
+    What stood there before stays until the new content is complete, and for ever if it cannot be written.  A path that
+    is no regular file, such as `/dev/stdout`, is written to directly.
+
+    Raises:
+        OSError: The file could not be written.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    given = Path(path)
+    target = given.resolve()
+    if target.exists() and not target.is_file():
+        target.write_bytes(data)
+        return given
+    part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(data)
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return given

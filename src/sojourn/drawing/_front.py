@@ -1,0 +1,245 @@
+"""One call for every picture: what to draw, where to, and in which format."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal, Self, overload
+
+from sojourn.drawing._chart import chart_of
+from sojourn.drawing._chart_svg import chart_svg
+from sojourn.drawing._chart_text import chart_text
+from sojourn.drawing._dot import dot
+from sojourn.drawing._files import write_whole
+from sojourn.drawing._mermaid import mermaid
+from sojourn.drawing._png import png
+from sojourn.drawing._route import lay_out
+from sojourn.drawing._sources import graph_of
+from sojourn.drawing._stories import Story, is_job, now, stories_of, story_of
+from sojourn.drawing._svg import svg
+from sojourn.drawing._text import WIDTH, text
+from sojourn.history import Entry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sojourn.drawing._layout import Direction
+    from sojourn.drawing.graph import Graph
+
+PathLike = str | os.PathLike[str]
+TextFormat = Literal["svg", "mermaid", "dot", "text"]
+
+_SUFFIXES = {
+    ".svg": "svg",
+    ".png": "png",
+    ".mmd": "mermaid",
+    ".mermaid": "mermaid",
+    ".dot": "dot",
+    ".gv": "dot",
+    ".txt": "text",
+}
+_FORMATS = ("svg", "png", "mermaid", "dot", "text")
+_CHART_FORMATS = ("svg", "png", "text")
+
+
+class Drawing(str):
+    """A picture as text, which a notebook shows as the picture.
+
+    It is the text itself, SVG or whatever was asked for; only where a notebook displays it, it brings the other
+    representations along.
+    """
+
+    __slots__ = ("_bundle",)
+    _bundle: dict[str, str]
+
+    def __new__(cls, content: str, bundle: dict[str, str] | None = None) -> Self:
+        """Make a picture of its text and of what a notebook shows, which is that text unless it is given."""
+        drawing = super().__new__(cls, content)
+        drawing._bundle = {"text/plain": content} if bundle is None else bundle
+        return drawing
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
+        """Return the representations, by media type."""
+        return self._bundle
+
+
+@overload
+def draw(
+    thing: object, path: PathLike, *, format: str | None = ..., direction: Direction = ...
+) -> Path: ...
+@overload
+def draw(
+    thing: object, path: None = ..., *, format: TextFormat | None = ..., direction: Direction = ...
+) -> Drawing: ...
+@overload
+def draw(
+    thing: object, path: None = ..., *, format: Literal["png"], direction: Direction = ...
+) -> bytes: ...
+@overload
+def draw(
+    thing: object, path: None = ..., *, format: str | None = ..., direction: Direction = ...
+) -> Drawing | bytes: ...
+def draw(
+    thing: object,
+    path: PathLike | None = None,
+    *,
+    format: str | None = None,  # noqa: A002  # the name that users expect
+    direction: Direction = "LR",
+) -> Drawing | bytes | Path:
+    """Draw a lifecycle, what happened to a job, or what happened to many.
+
+    Reads what is known, and asks no backend.  The same thing in the same state gives the same bytes, except where a
+    job that is not over shows how long it has been where it is.
+
+    Args:
+        thing: A job class or a `Lifecycle`: what may happen.  A job, or one history: the way it went.  An iterable of
+            jobs or histories: how often they went where, and how long they stayed; an empty one is drawn, too.
+            A `transitions.Machine` whose states are not nested, or a `Graph` of your own.
+        path: Where to write; a picture that cannot be written leaves what was there before.
+        format: "svg", "png", "mermaid", "dot" or "text"; by default what the path's suffix says, or "svg".
+            "png" needs `pip install 'sojourn[png]'`.
+        direction: "LR" from left to right, "TB" from top to bottom.
+
+    Returns:
+        The text, which a notebook shows as the picture, or the bytes of a PNG; with a path, that path.
+
+    Raises:
+        TypeError: The thing is nothing that can be drawn.
+        ValueError: The format or the direction is not known, or the machine has nested states.
+        SojournError: The format needs an extra that is not installed.
+        OSError: The file could not be written.
+
+    Example:
+        >>> print(draw(BaseJob, format="text"))
+        ●─▶ INITIALIZING ──submit─▶ QUEUED ──start─▶ RUNNING ──finish─▶ ◎ DONE
+                 ├────────────────────┼─────────────────┼──fail─▶ ◎ ERROR
+                 ╰────────────────────┴─────────────────┴──cancel─▶ ◎ CANCELLED
+        <BLANKLINE>
+    """
+    chosen = _format(path, format, _FORMATS)
+    if direction not in {"LR", "TB"}:
+        raise ValueError(f"cannot draw in the direction {direction!r}; known are LR and TB")
+    content = _drawn(graph_of(thing), chosen, direction)
+    return content if path is None else write_whole(path, content)
+
+
+def _format(path: PathLike | None, given: str | None, known: tuple[str, ...]) -> str:
+    """Return the format that is meant."""
+    suffix = "" if path is None else os.path.splitext(path)[1].lower()  # noqa: PTH122  # a path of any kind
+    chosen = given or _SUFFIXES.get(suffix, suffix if path is not None else "svg")
+    if chosen not in known:
+        what = f"the format {chosen!r}" if chosen else f"{os.fspath(path or '')!r} without a suffix"
+        raise ValueError(f"cannot draw {what}; known formats are {', '.join(known)}")
+    return chosen
+
+
+def _drawn(graph: Graph, chosen: str, direction: Direction) -> Drawing | bytes:
+    if chosen == "png":
+        return png(svg(lay_out(graph, direction), theme="light"))
+    if chosen == "svg":
+        picture = svg(lay_out(graph, direction))
+        return Drawing(picture, _bundle(graph, picture, direction))
+    if chosen == "text":
+        return Drawing(text(graph, direction))
+    return Drawing(mermaid(graph, direction) if chosen == "mermaid" else dot(graph, direction))
+
+
+def _bundle(graph: Graph, picture: str, direction: Direction) -> dict[str, str]:
+    return {
+        "text/html": picture,
+        "text/vnd.mermaid": mermaid(graph, direction),
+        "text/plain": text(graph, direction),
+    }
+
+
+def mimebundle(thing: object) -> dict[str, str]:
+    """Return what a notebook shows for a thing that can be drawn, by media type.
+
+    Raises:
+        TypeError: The thing is nothing that can be drawn.
+    """
+    graph = graph_of(thing)
+    return _bundle(graph, svg(lay_out(graph)), "LR")
+
+
+def terminal(
+    thing: object, *, direction: Direction = "LR", colour: bool = False, width: int = WIDTH
+) -> str:
+    """Return what `draw` draws as lines for a terminal, with its colours if wanted.
+
+    Raises:
+        TypeError: The thing is nothing that can be drawn.
+    """
+    return text(graph_of(thing), direction, colour=colour, width=width)
+
+
+@overload
+def timeline(jobs: object, path: PathLike, *, format: str | None = ...) -> Path: ...
+@overload
+def timeline(
+    jobs: object, path: None = ..., *, format: Literal["svg", "text"] | None = ...
+) -> Drawing: ...
+@overload
+def timeline(jobs: object, path: None = ..., *, format: Literal["png"]) -> bytes: ...
+@overload
+def timeline(jobs: object, path: None = ..., *, format: str | None = ...) -> Drawing | bytes: ...
+def timeline(
+    jobs: object,
+    path: PathLike | None = None,
+    *,
+    format: str | None = None,  # noqa: A002  # the name that users expect
+) -> Drawing | bytes | Path:
+    """Draw when jobs were in which state, on one scale, and how long they stayed there.
+
+    Times that nobody saw are put evenly between those that are known, and drawn as uncertain.  Jobs that are not over
+    reach until now.  At most 300 jobs are shown, the first ones; the numbers are those of all.
+
+    Args:
+        jobs: Jobs or histories, or one of them.
+        path: Where to write; a picture that cannot be written leaves what was there before.
+        format: "svg", "png" or "text"; by default what the path's suffix says, or "svg".
+
+    Returns:
+        The text, which a notebook shows as the picture, or the bytes of a PNG; with a path, that path.
+
+    Raises:
+        TypeError: Something is neither a job nor a history.
+        ValueError: The format is not known.
+        SojournError: The format needs an extra that is not installed.
+        OSError: The file could not be written.
+
+    Example:
+        >>> print(timeline([], format="text"))
+        No jobs yet.
+        <BLANKLINE>
+    """
+    chosen = _format(path, format, _CHART_FORMATS)
+    chart = chart_of(_stories(jobs), now())
+    content: Drawing | bytes
+    if chosen == "png":
+        content = png(chart_svg(chart, theme="light"))
+    elif chosen == "text":
+        content = Drawing(chart_text(chart))
+    else:
+        picture = chart_svg(chart)
+        content = Drawing(picture, {"text/html": picture, "text/plain": chart_text(chart)})
+    return content if path is None else write_whole(path, content)
+
+
+def terminal_timeline(jobs: object, *, colour: bool = False, width: int = WIDTH) -> str:
+    """Return what `timeline` draws as lines for a terminal, with its colours if wanted.
+
+    Raises:
+        TypeError: Something is neither a job nor a history.
+    """
+    return chart_text(chart_of(_stories(jobs), now()), colour=colour, width=width)
+
+
+def _stories(jobs: object) -> list[Story]:
+    """Return the stories of jobs, of histories, or of a single one of them."""
+    if is_job(jobs):
+        return [story_of(jobs)]
+    if not isinstance(jobs, Iterable):
+        return stories_of([jobs])
+    things = list(jobs)
+    return [story_of(things)] if things and isinstance(things[0], Entry) else stories_of(things)
