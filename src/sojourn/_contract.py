@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sojourn.errors import LifecycleError
-from sojourn.lifecycle import ACTIVE, Edge, JobStatus, Lifecycle, Place, State, Transition
+from sojourn.lifecycle import ACTIVE, Edge, JobStatus, Lifecycle, State, Transition
 
 __all__ = ["Declarations", "nearest", "prove"]
 
@@ -82,7 +82,7 @@ def nearest(word: object, known: Iterable[str]) -> str:
 
 
 def _closest(word: object, names: Iterable[str]) -> str | None:
-    import difflib  # a mistake is rare, and the import would cost every program its time
+    import difflib  # noqa: PLC0415  # a mistake is rare, and the import costs every program time
 
     folded = {name.upper(): name for name in names}
     found = difflib.get_close_matches(str(word).upper(), folded, 1)
@@ -167,9 +167,7 @@ class _Proof:
                     branch.description,
                 )
 
-    def _sources(
-        self, where: str, branch: Transition[Any], dest: State | None
-    ) -> Iterator[State]:
+    def _sources(self, where: str, branch: Transition[Any], dest: State | None) -> Iterator[State]:
         if not branch.source:
             self.unknown.append(f"{where} from nowhere; give it a source")
         for place in branch.source:

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sojourn._firing import Firing, firing
+from sojourn._firing import Firing
+from sojourn._handle import firing
 from sojourn._rules import Rules
 from sojourn.history import COMMAND, NOT_GIVEN
 
@@ -22,7 +23,7 @@ __all__ = ["compile_trigger"]
 # the try, half of all interrupts left the lock held; this form, on every version measured, none.
 # There is no call between the look at the state and the store except the clock's, and what is
 # interrupted there has not happened.
-_FAST = '''
+_FAST = """
 def {name}(self{parameter}):
     if firing:
         return fire(self, {trigger!r}, {args}, {{}}, {origin!r})
@@ -39,18 +40,20 @@ def {name}(self{parameter}):
             lock.release()
         except RuntimeError:
             pass
+    if state not in sources and self._sj_watch is None and type(self) is owner:
+        raise refusal(self._sj_id, {trigger!r}, state)
     return fire(self, {trigger!r}, {args}, {{}}, {origin!r})
-'''
+"""
 
-_SLOW = '''
+_SLOW = """
 def {name}(self, *args, **kwargs):
     return fire(self, {trigger!r}, args, kwargs, {origin!r})
-'''
+"""
 
-_FAIL = '''
+_FAIL = """
 def {name}(self, error=None):
     return fire(self, {trigger!r}, () if error is None else (error,), {{}}, {origin!r})
-'''
+"""
 
 
 def compile_trigger(
@@ -85,15 +88,15 @@ def compile_trigger(
             # A job keeps the payload in its last record, so one store publishes both.
             fields["parameter"] = ", result=NOT_GIVEN"
             fields["args"] = "() if result is NOT_GIVEN else (result,)"
-            fields["more"] = (
-                "None if result is NOT_GIVEN else ('trigger', False, None, result, 0)"
-            )
+            fields["more"] = "None if result is NOT_GIVEN else ('trigger', False, None, result, 0)"
     names: dict[str, Any] = {
         "COMMAND": COMMAND,
         "NOT_GIVEN": NOT_GIVEN,
         "fire": Firing._sj_fire,
         "firing": firing,
         "now": time.time,
+        "refusal": rules.refusal,
+        "sources": frozenset(rules.tables[trigger]),
         "owner": owner,
         "table": {
             source: plans[0].dest

@@ -108,18 +108,6 @@ class IllegalTransitionError(SojournError):
         """The way out, or why there is none."""
         return str(self.args[5])
 
-    def __init__(
-        self,
-        job_id: str,
-        trigger: str,
-        state: str,
-        allowed: tuple[str, ...],
-        after: tuple[str, ...],
-        reason: str,
-        /,
-    ) -> None:
-        """Keep the facts (``BaseException.__new__`` has put them into ``args``)."""
-
     def __str__(self) -> str:
         """Say who could not do what, where it stood, and the way out."""
         args = self.args
@@ -160,7 +148,7 @@ class JobError(SojournError):
     """Something about one job went wrong; as the cause of a failure, the text that was given."""
 
 
-class _AboutJob(JobError):
+class _NamedJobError(JobError):
     """A `JobError` that may name its job.
 
     Attributes:
@@ -178,7 +166,7 @@ class _AboutJob(JobError):
         return self.reason if self.job_id is None else sentence
 
 
-class JobSubmitError(_AboutJob):
+class JobSubmitError(_NamedJobError):
     """The backend refused the job; the refusal is chained, and the job is in ERROR."""
 
     def __str__(self) -> str:
@@ -189,7 +177,7 @@ class JobSubmitError(_AboutJob):
         )
 
 
-class SubmitUncertainError(_AboutJob):
+class SubmitUncertainError(_NamedJobError):
     """Nobody knows whether the backend took the job; only ``reconcile()`` may go on.
 
     A ``_submit()`` hook may raise it itself, with a reason, where it knows that the answer of
@@ -208,7 +196,7 @@ class SubmitInterruptedError(SubmitUncertainError, KeyboardInterrupt):
     """Ctrl-C arrived while a submission was in flight; still a ``KeyboardInterrupt``."""
 
 
-class JobFailedError(_AboutJob):
+class JobFailedError(_NamedJobError):
     """``result()`` of a job in ERROR; ``__cause__`` is what ``job.error()`` returns."""
 
     def __str__(self) -> str:
@@ -219,7 +207,7 @@ class JobFailedError(_AboutJob):
         )
 
 
-class JobCancelledError(_AboutJob):
+class JobCancelledError(_NamedJobError):
     """``result()`` of a job in CANCELLED."""
 
     def __str__(self) -> str:

@@ -1,8 +1,9 @@
 """The handle: `BaseJob`, from which every job class derives.
 
-Its parts are in files of their own, from the bottom up: `_firing` (state, lock, triggers,
-callbacks), `_reconciling` (observations), `_commands` (submit, cancel, reconcile), `_waiting`
-(looking, waiting, results), `_snapshots` (pickling); `_declaring` makes job classes.
+Its parts are in files of their own, from the bottom up: `_handle` (identity, record, lock),
+`_telling` (waiters, callbacks), `_firing` (triggers), `_reconciling` (observations), `_commands`
+(submit, cancel, reconcile), `_looking` (polls), `_waiting` (waiting, results), `_snapshots`
+(pickling); `_declaring` makes job classes, and `_forking` keeps them alive in a forked child.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
+from sojourn import _forking  # noqa: F401  # it registers itself
 from sojourn._declaring import JobMeta
 from sojourn._snapshots import Snapshots
 from sojourn._waiting import T
@@ -91,5 +93,3 @@ class BaseJob(Snapshots[T], metaclass=JobMeta):
         if type(self) is BaseJob:
             raise TypeError("BaseJob is abstract; subclass it, an empty body is enough")
         super().__init__(backend, job_id, metadata=metadata, journal=journal)
-
-

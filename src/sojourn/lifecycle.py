@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     # A type variable with a default needs Python 3.13 or this package, which type checkers bring.
     from typing_extensions import TypeVar
 
-    Call_co = TypeVar("Call_co", bound=Callable[..., bool], default=Callable[..., bool], covariant=True)
+    Call_co = TypeVar(
+        "Call_co", bound=Callable[..., bool], default=Callable[..., bool], covariant=True
+    )
 else:
     from typing import TypeVar
 
