@@ -34,18 +34,18 @@ class Snapshots(Waiting[T]):
         with self._sj_lock:
             steps = [_portable(record) for record in chain(self._sj_last)]
             core = (self._sj_id, self._sj_born, self._sj_metadata, steps, _portable_facts(self))
-        extra = {
+        names = [*copyreg._slotnames(type(self)), *getattr(self, "__dict__", ())]  # type: ignore[attr-defined]  # as pickle does
+        attributes = {
             name: getattr(self, name)
-            for name in copyreg._slotnames(type(self))  # type: ignore[attr-defined]  # as pickle does
+            for name in names
             if not name.startswith(("_sj_", "__")) and hasattr(self, name)
         }
-        return _restore, (type(self), core), (dict(getattr(self, "__dict__", {})), extra)
+        return _restore, (type(self), core), attributes
 
-    def __setstate__(self, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
         """Take back the attributes of the subclass."""
-        for attributes in state:
-            for name, value in attributes.items():
-                object.__setattr__(self, name, value)
+        for name, value in attributes.items():
+            object.__setattr__(self, name, value)
 
     def __copy__(self) -> NoReturn:
         """Refuse: a job has one life and one handle."""

@@ -24,16 +24,16 @@ __all__ = ["compile_trigger"]
 # There is no call between the look at the state and the store except the clock's, and what is
 # interrupted there has not happened.
 _FAST = """
-def {name}(self{parameter}):
+def run(self{parameter}):
     if firing:
-        return fire(self, {trigger!r}, {args}, {{}}, {origin!r})
+        return fire(self, trigger, {args}, {{}}, origin)
     lock = self._sj_lock
     try:
         lock.acquire()
         last = self._sj_last
         state = last[0]
         if state in table and self._sj_watch is None and type(self) is owner:
-            self._sj_last = (table[state], now(), {trigger!r}, last, {more})
+            self._sj_last = (table[state], now(), trigger, last, {more})
             return True
     finally:
         try:
@@ -41,18 +41,18 @@ def {name}(self{parameter}):
         except RuntimeError:
             pass
     if state not in sources and self._sj_watch is None and type(self) is owner:
-        raise refusal(self._sj_id, {trigger!r}, state)
-    return fire(self, {trigger!r}, {args}, {{}}, {origin!r})
+        raise refusal(self._sj_id, trigger, state)
+    return fire(self, trigger, {args}, {{}}, origin)
 """
 
 _SLOW = """
-def {name}(self, *args, **kwargs):
-    return fire(self, {trigger!r}, args, kwargs, {origin!r})
+def run(self, *args, **kwargs):
+    return fire(self, trigger, args, kwargs, origin)
 """
 
 _FAIL = """
-def {name}(self, error=None):
-    return fire(self, {trigger!r}, () if error is None else (error,), {{}}, {origin!r})
+def run(self, error=None):
+    return fire(self, trigger, () if error is None else (error,), {{}}, origin)
 """
 
 
@@ -71,9 +71,6 @@ def compile_trigger(
     branches = [plan for plans in rules.tables[trigger].values() for plan in plans]
     payloads = {{"DONE": "result", "ERROR": "error"}.get(plan.dest) for plan in branches}
     fields = {
-        "name": name,
-        "trigger": trigger,
-        "origin": "command" if command else "trigger",
         "parameter": "",
         "args": "()",
         "more": "COMMAND" if command else "None",
@@ -97,6 +94,8 @@ def compile_trigger(
         "now": time.time,
         "refusal": rules.refusal,
         "sources": frozenset(rules.tables[trigger]),
+        "trigger": trigger,
+        "origin": "command" if command else "trigger",
         "owner": owner,
         "table": {
             source: plans[0].dest
@@ -104,8 +103,9 @@ def compile_trigger(
             if plans[0].bare
         },
     }
-    exec(template.format(**fields), names)  # noqa: S102  # every field is a checked identifier
-    function: Callable[..., bool] = names[name]
+    exec(template.format(**fields), names)  # noqa: S102  # no name of an author's is in it
+    function: Callable[..., bool] = names["run"]
+    function.__name__ = name
     function.__qualname__ = f"{owner.__qualname__}.{name}"
     function.__module__ = owner.__module__
     steps = dict.fromkeys(f"{plan.source} -> {plan.dest}" for plan in branches)
