@@ -202,12 +202,12 @@ class Transition(Generic[Call_co]):
         """The single edges, in the order in which they are tried."""
         return self._joined or (self,)
 
-    def __or__(self, other: Transition[Any]) -> Transition[Call_co]:
+    def __or__(self, other: Transition[Any]) -> Transition:
         """Join the branches of two declarations of one trigger, this one's first."""
         if not isinstance(other, Transition):
             return NotImplemented
         first = self.branches[0]
-        joined: Transition[Call_co] = Transition(
+        joined: Transition = Transition(
             first.source,
             first.dest,
             trigger=self.trigger or other.trigger,
