@@ -199,7 +199,12 @@ def _seconds(at: Any) -> float:
         raise TypeError(f"at must be an aware datetime, not {at!r:.80}")
     if at.utcoffset() is None:
         raise ValueError(f"at must be aware, not {at.isoformat()}; give it a time zone such as UTC")
-    return at.astimezone(UTC).timestamp()
+    try:
+        seconds = at.astimezone(UTC).timestamp()
+        _clock.instant(seconds)  # the last instants of year 9999 are rounded up to the next
+    except (OverflowError, ValueError, OSError) as error:
+        raise ValueError(f"at must lie in the years 1 to 9999, not {at.isoformat()}") from error
+    return seconds
 
 
 def _check_attempt(attempt: Any) -> None:

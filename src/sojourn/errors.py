@@ -202,8 +202,8 @@ class JobFailedError(_NamedJobError):
     def __str__(self) -> str:
         """Say who failed and why."""
         return self._tell(
-            f"job {self.job_id!r} has no result because it is in ERROR: {self.reason}; "
-            "job.error() and job.history tell how it came there"
+            f"job {self.job_id!r} is in ERROR and has no result; "
+            f"job.error() and job.history tell how it came there: {self.reason}"
         )
 
 
@@ -213,7 +213,7 @@ class JobCancelledError(_NamedJobError):
     def __str__(self) -> str:
         """Say who was cancelled."""
         return self._tell(
-            f"job {self.job_id!r} has no result because it is CANCELLED{self._after()}; "
+            f"job {self.job_id!r} is CANCELLED{self._after()} and has no result; "
             "job.history tells how it came there"
         )
 
