@@ -150,8 +150,9 @@ class _Proof:
 
     def _branch(self, trigger: str, branch: Transition[Any]) -> Iterator[Edge]:
         where = f"'{trigger}' leads"
-        dest = self._place(branch.dest, f"{where} to") if branch.dest is not ACTIVE else None
-        if branch.dest is ACTIVE:
+        given: object = branch.dest
+        dest = self._place(given, f"{where} to") if given is not ACTIVE else None
+        if given is ACTIVE:
             self.unknown.append(f"{where} to ACTIVE, which is only a source; name one state")
         for source in dict.fromkeys(self._sources(where, branch, dest)):
             if dest is not None:
@@ -358,7 +359,7 @@ class _Proof:
             if isinstance(found, State | Transition) or callback in self.declared.steps:
                 yield f"{where} names '{callback}', which is declared, not a method; name a method"
                 return
-            callback = inspect.unwrap(getattr(found, "__func__", found))  # type: ignore[arg-type]
+            callback = inspect.unwrap(getattr(found, "__func__", found))
             if isinstance(callback, property):
                 return
         if not callable(callback):

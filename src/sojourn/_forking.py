@@ -61,7 +61,7 @@ def _after_fork_in_child() -> None:
     overlay = Handle.__dict__["_sj_lock"]
     slot = getattr(overlay, "slot", overlay)
     generation = getattr(overlay, "generation", 0) + 1
-    Handle._sj_lock = _LockAfterFork(slot, generation)  # type: ignore[assignment]
+    Handle._sj_lock = _LockAfterFork(slot, generation)  # type: ignore[assignment, misc]
 
 
 if hasattr(os, "register_at_fork"):

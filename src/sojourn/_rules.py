@@ -124,7 +124,7 @@ class Rules:
             hint = f"{self.name} has no such state; {nearest(raw.name, self.states)}"
             raise UnknownStatusError(job_id, raw, state, hint)
         try:
-            found = self._of_word.get(raw)  # type: ignore[call-overload]
+            found = self._of_word.get(raw)
         except TypeError:
             found = None
         if found is None:

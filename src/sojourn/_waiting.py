@@ -201,6 +201,7 @@ class Waiting(Looking, Generic[T]):
         if state == "CANCELLED":
             more = self._sj_last[4]
             raise JobCancelledError((more and more[2]) or "", self._sj_id)
+        result: T  # whatever finish() was given or _fetch_result() gave
         while (result := self._sj_result()) is NOT_GIVEN:
             self._sj_fetch(deadline, timeout)
         return result

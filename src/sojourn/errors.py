@@ -159,7 +159,7 @@ class _NamedJobError(JobError):
     def __init__(self, reason: object = "", job_id: str | None = None) -> None:
         """Keep the facts."""
         super().__init__(reason, job_id)
-        self.reason = str(reason)
+        self.reason: str = str(reason)
         self.job_id = job_id
 
     def _tell(self, sentence: str) -> str:
@@ -234,7 +234,7 @@ class JobTimeoutError(JobError, TimeoutError):
         """Keep the facts."""
         # TimeoutError is an OSError, which would read three arguments as errno, text and file.
         super().__init__()
-        self.args = (job_id, state, timeout)
+        self.args: tuple[object, ...] = (job_id, state, timeout)
         self.job_id = job_id
         self.state = state
         self.timeout = timeout
@@ -259,7 +259,7 @@ class BackendError(SojournError):
     def __init__(self, reason: object = "", transient: bool = False) -> None:
         """Keep the facts."""
         super().__init__(reason, transient)
-        self.reason = str(reason)
+        self.reason: str = str(reason)
         self.transient = transient
 
     def __str__(self) -> str:
