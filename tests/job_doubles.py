@@ -16,6 +16,7 @@ __all__ = [
     "PATIENCE",
     "Backend",
     "Background",
+    "Gate",
     "ManualClock",
     "Pushed",
     "Remote",
@@ -86,6 +87,28 @@ class Remote(BaseJob[Any]):
 
     def _find(self) -> Any:
         return self.backend().ask("find", self)
+
+
+class Gate:
+    """An answer that is on its way until the test lets it arrive."""
+
+    def __init__(self, answer: Any = None) -> None:
+        self._answer = answer
+        self._asked = threading.Event()
+        self._open = threading.Event()
+
+    def __call__(self, *_: Any) -> Any:
+        self._asked.set()
+        assert self._open.wait(PATIENCE), "the test never opened the gate"
+        if isinstance(self._answer, BaseException):
+            raise self._answer
+        return self._answer
+
+    def wait_until_asked(self) -> None:
+        assert self._asked.wait(PATIENCE), "nobody asked"
+
+    def open(self) -> None:
+        self._open.set()
 
 
 class Rows:
