@@ -372,7 +372,7 @@ class Lifecycle:
         """
         start = (source, 0)
         came: dict[tuple[str, int], tuple[tuple[str, int], Edge] | None] = {start: None}
-        waiting = deque([start])
+        waiting: deque[tuple[str, int]] = deque([start])
         while waiting:
             here = name, begun = waiting.popleft()
             if name in goals and begun == (attempts or 0):
@@ -396,7 +396,7 @@ class Lifecycle:
 def _trace(
     came: Mapping[tuple[str, int], tuple[tuple[str, int], Edge] | None], end: tuple[str, int]
 ) -> tuple[Edge, ...]:
-    path = []
+    path: list[Edge] = []
     step = came[end]
     while step is not None:
         before, edge = step
