@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import re
+from collections.abc import Iterator
 from doctest import ELLIPSIS
 from pathlib import Path
 
@@ -34,6 +36,12 @@ def needs_an_example(public: object) -> bool:
 
 
 EXEMPLARY = [name for name in sojourn.__all__ if needs_an_example(getattr(sojourn, name))]
+
+
+@pytest.fixture(autouse=True)
+def what_an_example_leaves_open_is_charged_to_it() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 def relative(path: Path) -> str:
