@@ -37,22 +37,18 @@ class Watch:
         sealed: Why the job changes no more (it is a snapshot), or ``""``.
         waiters: Locks of threads that sleep until the next change.
         registrations: Outsiders to be called, in order of registration.
-        seen: The latest record that was announced to them.
-        number: Its number.
-        attempt: Its attempt.
+        told: The latest record that was announced to them, its number and its attempt.
         drain: Held by the thread that announces.
         busy: Whether that thread is in the middle of it.
     """
 
     __slots__ = (
-        "attempt",
         "busy",
         "drain",
         "journal",
-        "number",
         "registrations",
         "sealed",
-        "seen",
+        "told",
         "waiters",
     )
 
@@ -62,9 +58,7 @@ class Watch:
         self.sealed = ""
         self.waiters: list[threading.Lock] = []
         self.registrations: tuple[Any, ...] = ()
-        self.seen: Record | None = None
-        self.number = 0
-        self.attempt = 1
+        self.told: tuple[Record | None, int, int] = (None, 0, 1)
         self.drain = threading.RLock()
         self.busy = False
 

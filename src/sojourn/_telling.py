@@ -47,9 +47,9 @@ class Telling(Handle):
             raise TypeError(f"a callback must be callable, not {callback!r}")
         with self._sj_lock:
             watch, last = self._sj_watching(), self._sj_last
+            since = len(chain(last))
             if not watch.registrations:
-                watch.seen, watch.number, watch.attempt = last, len(chain(last)), attempt_of(last)
-            since = watch.number + len(chain(last, watch.seen))
+                watch.told = (last, since, attempt_of(last))
             registration = _Registration(callback, since)
             watch.registrations += (registration,)
         return lambda: self._sj_unregister(registration)
@@ -75,7 +75,7 @@ class Telling(Handle):
         if watch is None:
             return
         self._sj_wake(watch)
-        while watch.registrations and watch.seen is not self._sj_last:
+        while watch.registrations and watch.told[0] is not self._sj_last:
             if not self._sj_announce(watch):
                 return  # another thread is at it, and will see this entry too
 
@@ -103,14 +103,13 @@ class Telling(Handle):
 
     def _sj_deliver(self, watch: Watch) -> None:
         interrupt: BaseException | None = None
-        for record in chain(self._sj_last, watch.seen):
+        seen, number, attempt = watch.told
+        for record in chain(self._sj_last, seen):
             more = record[4]
-            begun = 0 if more is None else more[4]
-            # No call between these stores: an interrupt finds them all done, or none.
-            watch.number += 1
-            watch.attempt = begun or watch.attempt
-            watch.seen = record
-            entry = entry_of(record, watch.number, watch.attempt)
+            number, attempt = number + 1, (more and more[4]) or attempt
+            # Told before it is: an interrupt may cost an announcement and never repeats one.
+            watch.told = (record, number, attempt)
+            entry = entry_of(record, number, attempt)
             for registration in watch.registrations:
                 if registration.since < entry.number and registration.active:
                     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 from collections.abc import AsyncIterator, Callable, Generator
@@ -170,7 +171,7 @@ class Waiting(Looking, Generic[T]):
             with self._sj_lock:
                 watch = self._sj_watch
                 if watch is not None:
-                    if waiter in watch.waiters:
+                    with contextlib.suppress(ValueError):  # whoever woke it has removed it
                         watch.waiters.remove(waiter)
                     self._sj_unwatch(watch)
 
@@ -211,6 +212,10 @@ class Waiting(Looking, Generic[T]):
         more, facts = self._sj_last[4], self._sj_facts
         given = NOT_GIVEN if more is None else more[3]
         return given if given is not NOT_GIVEN or facts is None else facts.result
+
+    def _sj_must_fetch(self) -> bool:
+        """Whether `result` has to ask the backend."""
+        return self._sj_last[0] == "DONE" and self._sj_result() is NOT_GIVEN
 
     def _sj_fetch(self, deadline: float | None, timeout: float | None) -> None:
         """Fetch the result once, or share the fetch that another thread is at."""
