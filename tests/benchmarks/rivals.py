@@ -4,8 +4,9 @@ What was tried for `transitions` (cost as a multiple of the form chosen, on CPyt
 method around lock and trigger 0.99, ``send_event=True`` 0.98, the callback by name 1.00,
 ``finalize_event`` 0.99, models with a dictionary 1.01, so all the same; Enum states 1.12, a machine
 per job 1.12, ``LockedMachine`` 5.8. Switching its logger off gains 4 % and is done. For Automat:
-transitions that a function implements, as ``.returns()`` costs a tenth more, and only those edges that
-are driven, because it searches them one by one.
+transitions that a function implements, as ``.returns()`` costs a tenth more. It searches its edges one
+by one, in an order that differs from one machine to the next, so it gets a new machine in each round,
+and is also shown with no more edges than are driven.
 """
 
 from __future__ import annotations
@@ -183,12 +184,13 @@ class Inputs(Protocol):
         """Go to CANCELLED."""
 
 
-def automat_factory(*, whole: bool) -> Any:
+def automat_factory(*, whole: bool, history: bool = False) -> Any:
     """Build a typed Automat machine that starts in QUEUED.
 
     Args:
-        whole: Whether it has every edge that our class has and appends to the core's history; else only the
-            three edges that are driven, and nothing else.
+        whole: Whether it has every state and edge that our class has, so that its jobs can fail and be
+            cancelled too; else only the three edges that are driven.
+        history: Whether each transition appends to the core's history.
     """
     builder = TypeMachineBuilder(Inputs, Core)
     # The first state made is the initial one.

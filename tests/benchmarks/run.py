@@ -89,9 +89,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--only", default="", metavar="PATTERN", help=f"rows to run: {', '.join(ROWS)}"
     )
-    parser.add_argument(
-        "--quick", action="store_true", help="fewer repetitions, smaller crowds"
-    )
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions, smaller crowds")
     parser.add_argument("--row", choices=ROWS, help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -39,8 +39,9 @@ def transition(*, quick: bool) -> list[Result]:
     rivals: list[tuple[Contender, Goal | None, dict[str, int]]] = [
         (_shared_with_history(), Goal(20, reach=30), many),
         (_shared_plain(), None, many),
-        (_automat_bare(), Goal(5), many),
-        (_automat_whole(), None, many),
+        (_automat("the same lifecycle, no lock, no history", whole=True), Goal(5), many),
+        (_automat("three edges in all, no lock, no history", whole=False), None, many),
+        (_automat_with_history(), None, many),
         (_future_steps(), Goal(1), many),
         (_by_hand(), None, many),
         (_chart(), None, few),
@@ -324,22 +325,25 @@ def _shared_plain_start() -> Contender:
     )
 
 
-def _automat_bare() -> Contender:
-    factory = automat_factory(whole=False)
+def _automat(form: str, *, whole: bool) -> Contender:
     core = Core()
+
+    def make(count: int) -> list[Any]:
+        factory = automat_factory(whole=whole)
+        return [factory(core) for _ in range(count)]
+
     return Contender(
-        f"{AUTOMAT}: typed, three edges, no lock, no history",
-        lambda count: [factory(core) for _ in range(count)],
+        f"{AUTOMAT}: typed, {form}",
+        make,
         (_mount, _start, _finish),
         lambda machine: machine.__automat_transitioner__._state.name == "DONE",
         operations=3,
     )
 
 
-def _automat_whole() -> Contender:
-    factory = automat_factory(whole=True)
-
+def _automat_with_history() -> Contender:
     def make(count: int) -> list[Any]:
+        factory = automat_factory(whole=True, history=True)
         cores = [Core() for _ in range(count)]
         return [(factory(core), core) for core in cores]
 
@@ -359,7 +363,7 @@ def _automat_whole() -> Contender:
                 machine.finish()
 
     return Contender(
-        f"{AUTOMAT}: typed, all edges, RLock, list",
+        f"{AUTOMAT}: typed, the same lifecycle, RLock, list",
         make,
         (mounted, started, finished),
         lambda job: len(job[1].history) == 3,
