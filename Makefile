@@ -45,8 +45,8 @@ check-mypy: dev
 	$(DEV)/mypy
 
 check-pyright: dev
-	$(DEV)/pyright --pythonpath $(DEV)/python
-	$(DEV)/pyright --pythonpath $(DEV)/python --ignoreexternal --verifytypes sojourn
+	$(DEV)/pyright
+	PATH="$$PWD/$(DEV):$$PATH" $(DEV)/pyright --ignoreexternal --verifytypes sojourn
 
 check-spelling: dev
 	$(DEV)/typos

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import re
+from collections.abc import Iterator
 from doctest import ELLIPSIS
 from pathlib import Path
 
@@ -18,37 +20,55 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MODULES = sorted((ROOT / "src").rglob("*.py"))
 
-# What may follow the three backticks. A block in any other spelling of Python would not be run.
+# What a fence may be called. Anything else could be Python under a name that is not run.
 LANGUAGES = {"python", "console", "text", "json", "toml", "mermaid", "dot"}
-FENCE = re.compile(r"^[ \t]*```(\w[^\n]*)$", re.MULTILINE)
+DIRECTIVES = {"toctree", "eval-rst", "literalinclude", "figure", "image", "note", "tip", "warning"}
+KINDS = LANGUAGES | {f"{{{name}}}" for name in DIRECTIVES}
+FENCE = re.compile(r"^[ \t>]*(?:`{3,}|~{3,}|:{3,})[ \t]*([^\s`~:].*)$", re.MULTILINE)
+PYTHON_BLOCK = re.compile(r"^[ \t>]*```python\n.+?```$", re.MULTILINE | re.DOTALL)
+
+
+def needs_an_example(public: object) -> bool:
+    """Whether a public name needs an example; an error is shown by what raises it."""
+    if inspect.isclass(public):
+        return not issubclass(public, BaseException)
+    return inspect.isfunction(public)
+
+
+EXEMPLARY = [name for name in sojourn.__all__ if needs_an_example(getattr(sojourn, name))]
+
+
+@pytest.fixture(autouse=True)
+def what_an_example_leaves_open_is_charged_to_it() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def run_examples(document: Document) -> int:
-    examples = list(document.examples())
-    for example in examples:
-        example.evaluate()
-    return len(examples)
-
-
 @pytest.mark.parametrize("page", PAGES, ids=relative)
 def test_every_python_block_of_a_page_runs(page: Path) -> None:
-    parsers = [markdown.PythonCodeBlockParser(doctest_optionflags=ELLIPSIS)]
-    document = Document.parse(str(page), *parsers)
+    parser = markdown.PythonCodeBlockParser(doctest_optionflags=ELLIPSIS)
+    document = Document.parse(str(page), parser)
+    examples = list(document.examples())
 
-    ran = run_examples(document)
+    for example in examples:
+        example.evaluate()
 
-    assert ran >= document.text.count("```python\n")
+    for block in PYTHON_BLOCK.finditer(document.text):
+        assert any(block.start() <= example.start < block.end() for example in examples)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)
-def test_no_block_of_a_page_escapes_by_the_name_of_its_language(page: Path) -> None:
-    languages = {name.strip() for name in FENCE.findall(page.read_text(encoding="utf-8"))}
+def test_no_block_of_a_page_escapes_by_its_name(page: Path) -> None:
+    openings = FENCE.findall(page.read_text(encoding="utf-8"))
 
-    assert languages <= LANGUAGES
+    # A language stands alone; a directive may have arguments.
+    kinds = {text.split()[0] if text.startswith("{") else text.rstrip() for text in openings}
+
+    assert kinds <= KINDS
 
 
 @pytest.mark.parametrize("module", MODULES, ids=relative)
@@ -57,13 +77,12 @@ def test_every_example_in_a_docstring_runs(module: Path) -> None:
     document = PythonDocStringDocument.parse(str(module), *parsers)
     document.namespace.update({name: getattr(sojourn, name) for name in sojourn.__all__})
 
-    run_examples(document)
+    for example in document.examples():
+        example.evaluate()
 
 
-@pytest.mark.parametrize("name", sojourn.__all__)
+@pytest.mark.parametrize("name", EXEMPLARY)
 def test_every_class_and_function_at_the_root_carries_an_example(name: str) -> None:
-    public = getattr(sojourn, name)
-    if not (inspect.isclass(public) or inspect.isfunction(public)):
-        pytest.skip("only classes and functions have docstrings")
+    docstring = inspect.getdoc(getattr(sojourn, name)) or ""
 
-    assert ">>> " in (public.__doc__ or "")
+    assert ">>> " in docstring

@@ -7,6 +7,7 @@ another thread, one look at a time, so that a thousand awaited jobs do not hold 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,7 +30,9 @@ async def result(job: Waiting[T]) -> T:
         job._sj_check_waitable()
         async for _ in changes(job):
             pass
-    return await asyncio.to_thread(job.result)
+    if job._sj_must_fetch():
+        return await asyncio.to_thread(job.result)
+    return job.result()
 
 
 async def changes(job: Waiting[Any]) -> AsyncIterator[Entry]:
@@ -38,7 +41,8 @@ async def changes(job: Waiting[Any]) -> AsyncIterator[Entry]:
     news = asyncio.Event()
 
     def push(_job: object, _entry: Entry) -> None:
-        loop.call_soon_threadsafe(news.set)
+        with contextlib.suppress(RuntimeError):  # the loop was closed, and nobody listens
+            loop.call_soon_threadsafe(news.set)
 
     remove = job.add_callback(push)
     try:

@@ -10,7 +10,7 @@ import threading
 import time
 from datetime import UTC, datetime
 
-__all__ = ["instant", "monotonic", "wall", "wait"]
+__all__ = ["instant", "monotonic", "wait", "wall"]
 
 wall = time.time
 monotonic = time.monotonic

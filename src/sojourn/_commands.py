@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 from sojourn import _clock
-from sojourn._firing import Facts, describe, firing, logger
+from sojourn._handle import Facts, describe, firing, logger
 from sojourn._machine import Event, Plan
 from sojourn._reconciling import Reconciling
 from sojourn.errors import (
@@ -372,7 +372,9 @@ class Commanding(Reconciling):
         if answer is False:
             return False
         if answer is not None:
-            raise TypeError(f"_cancel() of job {self._sj_id!r} answers True, None or False, not {answer!r}")
+            raise TypeError(
+                f"_cancel() of job {self._sj_id!r} answers True, None or False, not {answer!r}"
+            )
         with self._sj_lock:
             state = self._sj_last[0]
             if state not in self._sj_rules.finals:

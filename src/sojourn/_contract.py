@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sojourn.errors import LifecycleError
-from sojourn.lifecycle import ACTIVE, Edge, JobStatus, Lifecycle, Place, State, Transition
+from sojourn.lifecycle import ACTIVE, Edge, JobStatus, Lifecycle, State, Transition
 
 __all__ = ["Declarations", "nearest", "prove"]
 
@@ -82,7 +82,7 @@ def nearest(word: object, known: Iterable[str]) -> str:
 
 
 def _closest(word: object, names: Iterable[str]) -> str | None:
-    import difflib  # a mistake is rare, and the import would cost every program its time
+    import difflib  # noqa: PLC0415  # a mistake is rare, and the import costs every program time
 
     folded = {name.upper(): name for name in names}
     found = difflib.get_close_matches(str(word).upper(), folded, 1)
@@ -150,8 +150,9 @@ class _Proof:
 
     def _branch(self, trigger: str, branch: Transition[Any]) -> Iterator[Edge]:
         where = f"'{trigger}' leads"
-        dest = self._place(branch.dest, f"{where} to") if branch.dest is not ACTIVE else None
-        if branch.dest is ACTIVE:
+        given: object = branch.dest
+        dest = self._place(given, f"{where} to") if given is not ACTIVE else None
+        if given is ACTIVE:
             self.unknown.append(f"{where} to ACTIVE, which is only a source; name one state")
         for source in dict.fromkeys(self._sources(where, branch, dest)):
             if dest is not None:
@@ -167,9 +168,7 @@ class _Proof:
                     branch.description,
                 )
 
-    def _sources(
-        self, where: str, branch: Transition[Any], dest: State | None
-    ) -> Iterator[State]:
+    def _sources(self, where: str, branch: Transition[Any], dest: State | None) -> Iterator[State]:
         if not branch.source:
             self.unknown.append(f"{where} from nowhere; give it a source")
         for place in branch.source:
@@ -360,7 +359,7 @@ class _Proof:
             if isinstance(found, State | Transition) or callback in self.declared.steps:
                 yield f"{where} names '{callback}', which is declared, not a method; name a method"
                 return
-            callback = inspect.unwrap(getattr(found, "__func__", found))  # type: ignore[arg-type]
+            callback = inspect.unwrap(getattr(found, "__func__", found))
             if isinstance(callback, property):
                 return
         if not callable(callback):

@@ -35,7 +35,7 @@ class JobMeta(ABCMeta):
         declared = Declarations()
         for each in reversed(cls.__mro__):
             declared.add(each.__dict__.get("_sj_declared", each.__dict__))
-        lifecycle, words = prove(cls, declared, cls.status_map, _reserved(cls))  # type: ignore[attr-defined]
+        lifecycle, words = prove(cls, declared, cls.status_map, _reserved(cls))
         fix = type.__setattr__
         own = {k: v for k, v in namespace.items() if v is None or isinstance(v, State | Transition)}
         fix(cls, "_sj_declared", own)
@@ -85,7 +85,8 @@ def _reserved(cls: type) -> frozenset[str]:
     root = [each for each in cls.__mro__ if isinstance(each, JobMeta)][-1]
     if root is cls:
         return frozenset()
-    return frozenset(dir(root)) - root.__dict__["_sj_declared"].keys()
+    declared: dict[str, object] = root.__dict__["_sj_declared"]
+    return frozenset(dir(root)) - declared.keys()
 
 
 def _install(cls: JobMeta, rules: Rules, declared: Declarations) -> None:

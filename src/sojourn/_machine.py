@@ -203,8 +203,8 @@ class Event(EventData):
     ) -> None:
         """Keep what is known before a branch is chosen."""
         self.model = job
-        self.args = args  # type: ignore[assignment]  # the stub says list, a call gives a tuple
-        self.kwargs = kwargs  # type: ignore[assignment]
+        self.args = args
+        self.kwargs = kwargs  # type: ignore[assignment]  # the stub says dict
         self.inferred = inferred
         self.plan: Plan = None  # type: ignore[assignment]  # set before anybody sees the event
         self.changed = False

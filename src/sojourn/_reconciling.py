@@ -10,11 +10,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sojourn import _clock
-from sojourn._firing import Firing, describe, firing, logger
+from sojourn._firing import Firing
+from sojourn._handle import describe, firing, logger
 from sojourn._machine import Event
 from sojourn._rules import Evidence, Path
 from sojourn.errors import JobError
-from sojourn.history import INFERRED, NOT_GIVEN, Anomaly, More, Observation, Outcome, Record, attempt_of
+from sojourn.history import (
+    INFERRED,
+    NOT_GIVEN,
+    Anomaly,
+    More,
+    Observation,
+    Outcome,
+    Record,
+    attempt_of,
+)
 from sojourn.lifecycle import JobStatus, State
 
 __all__ = ["Reconciling"]
@@ -164,9 +174,7 @@ class Reconciling(Firing):
         same = (evidence.name, attempt, state, now)
         old = facts.anomalies.get(same)
         if old is not None:
-            facts.anomalies[same] = Anomaly(
-                old.raw, state, now, old.reason, old.at, old.count + 1
-            )
+            facts.anomalies[same] = Anomaly(old.raw, state, now, old.reason, old.at, old.count + 1)
             return
         said = f"reported {detail}" + ("" if attempt is None else f" in attempt {attempt}")
         reason = f"{said}, which no legal path explains while {state} in attempt {now}"
@@ -191,7 +199,12 @@ def _seconds(at: Any) -> float:
         raise TypeError(f"at must be an aware datetime, not {at!r:.80}")
     if at.utcoffset() is None:
         raise ValueError(f"at must be aware, not {at.isoformat()}; give it a time zone such as UTC")
-    return at.astimezone(UTC).timestamp()
+    try:
+        seconds = at.astimezone(UTC).timestamp()
+        _clock.instant(seconds)  # the last instants of year 9999 are rounded up to the next
+    except (OverflowError, ValueError, OSError) as error:
+        raise ValueError(f"at must lie in the years 1 to 9999, not {at.isoformat()}") from error
+    return seconds
 
 
 def _check_attempt(attempt: Any) -> None:

@@ -91,9 +91,7 @@ class Rules:
             for name, state in self.states.items()
         }
         self._of_word = {word: self._of_place(place) for word, place in words.items()}
-        self._refusals: dict[
-            tuple[str, str], tuple[tuple[str, ...], tuple[str, ...], str]
-        ] = {}
+        self._refusals: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...], str]] = {}
 
     def _pair_plans(self) -> dict[int, _machine.Plan]:
         # Edges and compiled branches stand in the same order for each trigger and source.
@@ -126,7 +124,7 @@ class Rules:
             hint = f"{self.name} has no such state; {nearest(raw.name, self.states)}"
             raise UnknownStatusError(job_id, raw, state, hint)
         try:
-            found = self._of_word.get(raw)  # type: ignore[call-overload]
+            found = self._of_word.get(raw)
         except TypeError:
             found = None
         if found is None:
@@ -188,7 +186,11 @@ class Rules:
             return (), (), f"{state} is final, nothing is allowed here"
         path = self.lifecycle.search(state, self.tables[trigger])
         after = tuple(edge.trigger for edge in path or ())
-        return allowed, after, f"{here} ({trigger} comes after: {', '.join(after)})" if after else here
+        return (
+            allowed,
+            after,
+            f"{here} ({trigger} comes after: {', '.join(after)})" if after else here,
+        )
 
     def denial(
         self,

@@ -10,7 +10,7 @@ import copyreg
 import pickle
 from typing import Any, NoReturn
 
-from sojourn._firing import Facts, Firing
+from sojourn._handle import Facts, Handle
 from sojourn._reconciling import Reconciling
 from sojourn._waiting import T, Waiting
 from sojourn.errors import JobError
@@ -34,18 +34,18 @@ class Snapshots(Waiting[T]):
         with self._sj_lock:
             steps = [_portable(record) for record in chain(self._sj_last)]
             core = (self._sj_id, self._sj_born, self._sj_metadata, steps, _portable_facts(self))
-        extra = {
+        names = [*copyreg._slotnames(type(self)), *getattr(self, "__dict__", ())]  # type: ignore[attr-defined]  # as pickle does
+        attributes = {
             name: getattr(self, name)
-            for name in copyreg._slotnames(type(self))  # type: ignore[attr-defined]  # as pickle does
+            for name in names
             if not name.startswith(("_sj_", "__")) and hasattr(self, name)
         }
-        return _restore, (type(self), core), (dict(getattr(self, "__dict__", {})), extra)
+        return _restore, (type(self), core), attributes
 
-    def __setstate__(self, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
         """Take back the attributes of the subclass."""
-        for attributes in state:
-            for name, value in attributes.items():
-                object.__setattr__(self, name, value)
+        for name, value in attributes.items():
+            object.__setattr__(self, name, value)
 
     def __copy__(self) -> NoReturn:
         """Refuse: a job has one life and one handle."""
@@ -67,7 +67,7 @@ def _portable(record: Record) -> Step:
 def _pickles(error: BaseException) -> bool:
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301  # these bytes were made here
-    except Exception:
+    except Exception:  # noqa: BLE001  # whatever an exception's own __reduce__ raises
         return False
     return True
 
@@ -86,11 +86,11 @@ def _portable_facts(job: Reconciling) -> tuple[Any, ...] | None:
     )
 
 
-def _restore(cls: type[Firing], core: tuple[Any, ...]) -> Firing:
+def _restore(cls: type[Handle], core: tuple[Any, ...]) -> Handle:
     """Make the snapshot that was pickled."""
     job_id, born, metadata, steps, known = core
     job = cls.__new__(cls)
-    Firing.__init__(job, None, job_id, metadata=metadata)
+    Handle.__init__(job, None, job_id, metadata=metadata)
     job._sj_born = born
     for state, at, trigger, more in steps:
         if state not in cls._sj_rules.states:
@@ -106,5 +106,3 @@ def _restore(cls: type[Firing], core: tuple[Any, ...]) -> Firing:
         facts.result = result
     job._sj_watching().sealed = SEALED
     return job
-
-

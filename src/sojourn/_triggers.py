@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sojourn._firing import Firing, firing
+from sojourn._firing import Firing
+from sojourn._handle import firing
 from sojourn._rules import Rules
 from sojourn.history import COMMAND, NOT_GIVEN
 
@@ -22,35 +23,37 @@ __all__ = ["compile_trigger"]
 # the try, half of all interrupts left the lock held; this form, on every version measured, none.
 # There is no call between the look at the state and the store except the clock's, and what is
 # interrupted there has not happened.
-_FAST = '''
-def {name}(self{parameter}):
+_FAST = """
+def run(self{parameter}):
     if firing:
-        return fire(self, {trigger!r}, {args}, {{}}, {origin!r})
+        return fire(self, trigger, {args}, {{}}, origin)
     lock = self._sj_lock
     try:
         lock.acquire()
         last = self._sj_last
         state = last[0]
         if state in table and self._sj_watch is None and type(self) is owner:
-            self._sj_last = (table[state], now(), {trigger!r}, last, {more})
+            self._sj_last = (table[state], now(), trigger, last, {more})
             return True
     finally:
         try:
             lock.release()
         except RuntimeError:
             pass
-    return fire(self, {trigger!r}, {args}, {{}}, {origin!r})
-'''
+    if state not in sources and self._sj_watch is None and type(self) is owner:
+        raise refusal(self._sj_id, trigger, state)
+    return fire(self, trigger, {args}, {{}}, origin)
+"""
 
-_SLOW = '''
-def {name}(self, *args, **kwargs):
-    return fire(self, {trigger!r}, args, kwargs, {origin!r})
-'''
+_SLOW = """
+def run(self, *args, **kwargs):
+    return fire(self, trigger, args, kwargs, origin)
+"""
 
-_FAIL = '''
-def {name}(self, error=None):
-    return fire(self, {trigger!r}, () if error is None else (error,), {{}}, {origin!r})
-'''
+_FAIL = """
+def run(self, error=None):
+    return fire(self, trigger, () if error is None else (error,), {{}}, origin)
+"""
 
 
 def compile_trigger(
@@ -68,9 +71,6 @@ def compile_trigger(
     branches = [plan for plans in rules.tables[trigger].values() for plan in plans]
     payloads = {{"DONE": "result", "ERROR": "error"}.get(plan.dest) for plan in branches}
     fields = {
-        "name": name,
-        "trigger": trigger,
-        "origin": "command" if command else "trigger",
         "parameter": "",
         "args": "()",
         "more": "COMMAND" if command else "None",
@@ -85,15 +85,17 @@ def compile_trigger(
             # A job keeps the payload in its last record, so one store publishes both.
             fields["parameter"] = ", result=NOT_GIVEN"
             fields["args"] = "() if result is NOT_GIVEN else (result,)"
-            fields["more"] = (
-                "None if result is NOT_GIVEN else ('trigger', False, None, result, 0)"
-            )
+            fields["more"] = "None if result is NOT_GIVEN else ('trigger', False, None, result, 0)"
     names: dict[str, Any] = {
         "COMMAND": COMMAND,
         "NOT_GIVEN": NOT_GIVEN,
         "fire": Firing._sj_fire,
         "firing": firing,
         "now": time.time,
+        "refusal": rules.refusal,
+        "sources": frozenset(rules.tables[trigger]),
+        "trigger": trigger,
+        "origin": "command" if command else "trigger",
         "owner": owner,
         "table": {
             source: plans[0].dest
@@ -101,8 +103,9 @@ def compile_trigger(
             if plans[0].bare
         },
     }
-    exec(template.format(**fields), names)  # noqa: S102  # every field is a checked identifier
-    function: Callable[..., bool] = names[name]
+    exec(template.format(**fields), names)  # noqa: S102  # no name of an author's is in it
+    function: Callable[..., bool] = names["run"]
+    function.__name__ = name
     function.__qualname__ = f"{owner.__qualname__}.{name}"
     function.__module__ = owner.__module__
     steps = dict.fromkeys(f"{plan.source} -> {plan.dest}" for plan in branches)

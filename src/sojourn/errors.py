@@ -108,18 +108,6 @@ class IllegalTransitionError(SojournError):
         """The way out, or why there is none."""
         return str(self.args[5])
 
-    def __init__(
-        self,
-        job_id: str,
-        trigger: str,
-        state: str,
-        allowed: tuple[str, ...],
-        after: tuple[str, ...],
-        reason: str,
-        /,
-    ) -> None:
-        """Keep the facts (``BaseException.__new__`` has put them into ``args``)."""
-
     def __str__(self) -> str:
         """Say who could not do what, where it stood, and the way out."""
         args = self.args
@@ -160,7 +148,7 @@ class JobError(SojournError):
     """Something about one job went wrong; as the cause of a failure, the text that was given."""
 
 
-class _AboutJob(JobError):
+class _NamedJobError(JobError):
     """A `JobError` that may name its job.
 
     Attributes:
@@ -171,14 +159,14 @@ class _AboutJob(JobError):
     def __init__(self, reason: object = "", job_id: str | None = None) -> None:
         """Keep the facts."""
         super().__init__(reason, job_id)
-        self.reason = str(reason)
+        self.reason: str = str(reason)
         self.job_id = job_id
 
     def _tell(self, sentence: str) -> str:
         return self.reason if self.job_id is None else sentence
 
 
-class JobSubmitError(_AboutJob):
+class JobSubmitError(_NamedJobError):
     """The backend refused the job; the refusal is chained, and the job is in ERROR."""
 
     def __str__(self) -> str:
@@ -189,7 +177,7 @@ class JobSubmitError(_AboutJob):
         )
 
 
-class SubmitUncertainError(_AboutJob):
+class SubmitUncertainError(_NamedJobError):
     """Nobody knows whether the backend took the job; only ``reconcile()`` may go on.
 
     A ``_submit()`` hook may raise it itself, with a reason, where it knows that the answer of
@@ -208,24 +196,24 @@ class SubmitInterruptedError(SubmitUncertainError, KeyboardInterrupt):
     """Ctrl-C arrived while a submission was in flight; still a ``KeyboardInterrupt``."""
 
 
-class JobFailedError(_AboutJob):
+class JobFailedError(_NamedJobError):
     """``result()`` of a job in ERROR; ``__cause__`` is what ``job.error()`` returns."""
 
     def __str__(self) -> str:
         """Say who failed and why."""
         return self._tell(
-            f"job {self.job_id!r} has no result because it is in ERROR: {self.reason}; "
-            "job.error() and job.history tell how it came there"
+            f"job {self.job_id!r} is in ERROR and has no result; "
+            f"job.error() and job.history tell how it came there: {self.reason}"
         )
 
 
-class JobCancelledError(_AboutJob):
+class JobCancelledError(_NamedJobError):
     """``result()`` of a job in CANCELLED."""
 
     def __str__(self) -> str:
         """Say who was cancelled."""
         return self._tell(
-            f"job {self.job_id!r} has no result because it is CANCELLED{self._after()}; "
+            f"job {self.job_id!r} is CANCELLED{self._after()} and has no result; "
             "job.history tells how it came there"
         )
 
@@ -246,7 +234,7 @@ class JobTimeoutError(JobError, TimeoutError):
         """Keep the facts."""
         # TimeoutError is an OSError, which would read three arguments as errno, text and file.
         super().__init__()
-        self.args = (job_id, state, timeout)
+        self.args: tuple[object, ...] = (job_id, state, timeout)
         self.job_id = job_id
         self.state = state
         self.timeout = timeout
@@ -271,7 +259,7 @@ class BackendError(SojournError):
     def __init__(self, reason: object = "", transient: bool = False) -> None:
         """Keep the facts."""
         super().__init__(reason, transient)
-        self.reason = str(reason)
+        self.reason: str = str(reason)
         self.transient = transient
 
     def __str__(self) -> str:

@@ -144,7 +144,7 @@ def birth(state: str) -> Record:
 
 def chain(last: Record, until: Record | None = None) -> list[Record]:
     """Return the records that are entries, oldest first, and only those after ``until``."""
-    found = []
+    found: list[Record] = []
     record: Record | None = last
     while record is not None and record is not until and record[3] is not None:
         found.append(record)

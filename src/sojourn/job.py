@@ -1,15 +1,17 @@
 """The handle: `BaseJob`, from which every job class derives.
 
-Its parts are in files of their own, from the bottom up: `_firing` (state, lock, triggers,
-callbacks), `_reconciling` (observations), `_commands` (submit, cancel, reconcile), `_waiting`
-(looking, waiting, results), `_snapshots` (pickling); `_declaring` makes job classes.
+Its parts are in files of their own, from the bottom up: `_handle` (identity, record, lock),
+`_telling` (waiters, callbacks), `_firing` (triggers), `_reconciling` (observations), `_commands`
+(submit, cancel, reconcile), `_looking` (polls), `_waiting` (waiting, results), `_snapshots`
+(pickling); `_declaring` makes job classes, and `_forking` keeps them alive in a forked child.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec
 
+from sojourn import _forking  # noqa: F401  # it registers itself
 from sojourn._declaring import JobMeta
 from sojourn._snapshots import Snapshots
 from sojourn._waiting import T
@@ -19,22 +21,12 @@ from sojourn.lifecycle import ACTIVE, JobStatus, Place, State, Transition
 __all__ = ["BaseJob"]
 
 
-class _Finish(Protocol):
-    """The type of ``finish``: it takes the result."""
+if TYPE_CHECKING:
+    P = ParamSpec("P")
 
-    def __call__(self, result: Any = ..., /, **kwargs: Any) -> bool: ...
-
-
-class _Fail(Protocol):
-    """The type of ``fail``: it takes what went wrong."""
-
-    def __call__(self, error: str | BaseException | None = None) -> bool: ...
-
-
-class _Plain(Protocol):
-    """The type of a trigger that takes nothing."""
-
-    def __call__(self) -> bool: ...
+    def _takes(payload: Callable[Concatenate[Any, P], bool]) -> Transition[Callable[P, bool]]:
+        """Type a trigger by a method of the same parameters."""
+        ...
 
 
 class BaseJob(Snapshots[T], metaclass=JobMeta):
@@ -72,9 +64,26 @@ class BaseJob(Snapshots[T], metaclass=JobMeta):
     CANCELLED = State(JobStatus.CANCELLED, "it was stopped before its end")
 
     _submit_step = Transition(JobStatus.INITIALIZING, JobStatus.QUEUED, trigger="submit")
-    start: Transition[_Plain] = Transition(JobStatus.QUEUED, JobStatus.RUNNING)
-    finish: Transition[_Finish] = Transition(JobStatus.RUNNING, JobStatus.DONE)
-    fail: Transition[_Fail] = Transition(ACTIVE, JobStatus.ERROR)
+    if TYPE_CHECKING:
+        # An annotation could not name T: a class attribute is asked for without a job, too.
+        @_takes
+        def start(self) -> bool:
+            """Say that the work has begun."""
+            ...
+
+        @_takes
+        def finish(self, result: T = ...) -> bool:
+            """Say that the work has succeeded, and give its result or leave it to be fetched."""
+            ...
+
+        @_takes
+        def fail(self, error: str | BaseException | None = None) -> bool:
+            """Say that the work has failed, and why."""
+            ...
+    else:
+        start = Transition(JobStatus.QUEUED, JobStatus.RUNNING)
+        finish = Transition(JobStatus.RUNNING, JobStatus.DONE)
+        fail = Transition(ACTIVE, JobStatus.ERROR)
     _cancel_step = Transition(ACTIVE, JobStatus.CANCELLED, trigger="cancel")
 
     status_map: ClassVar[Mapping[Any, Place]] = {status.value: status for status in JobStatus}
@@ -91,5 +100,3 @@ class BaseJob(Snapshots[T], metaclass=JobMeta):
         if type(self) is BaseJob:
             raise TypeError("BaseJob is abstract; subclass it, an empty body is enough")
         super().__init__(backend, job_id, metadata=metadata, journal=journal)
-
-

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     # A type variable with a default needs Python 3.13 or this package, which type checkers bring.
     from typing_extensions import TypeVar
 
-    Call_co = TypeVar("Call_co", bound=Callable[..., bool], default=Callable[..., bool], covariant=True)
+    Call_co = TypeVar(
+        "Call_co", bound=Callable[..., bool], default=Callable[..., bool], covariant=True
+    )
 else:
     from typing import TypeVar
 
@@ -200,12 +202,12 @@ class Transition(Generic[Call_co]):
         """The single edges, in the order in which they are tried."""
         return self._joined or (self,)
 
-    def __or__(self, other: Transition[Any]) -> Transition[Call_co]:
+    def __or__(self, other: Transition[Any]) -> Transition:
         """Join the branches of two declarations of one trigger, this one's first."""
         if not isinstance(other, Transition):
             return NotImplemented
         first = self.branches[0]
-        joined: Transition[Call_co] = Transition(
+        joined: Transition = Transition(
             first.source,
             first.dest,
             trigger=self.trigger or other.trigger,
@@ -370,7 +372,7 @@ class Lifecycle:
         """
         start = (source, 0)
         came: dict[tuple[str, int], tuple[tuple[str, int], Edge] | None] = {start: None}
-        waiting = deque([start])
+        waiting: deque[tuple[str, int]] = deque([start])
         while waiting:
             here = name, begun = waiting.popleft()
             if name in goals and begun == (attempts or 0):
@@ -394,7 +396,7 @@ class Lifecycle:
 def _trace(
     came: Mapping[tuple[str, int], tuple[tuple[str, int], Edge] | None], end: tuple[str, int]
 ) -> tuple[Edge, ...]:
-    path = []
+    path: list[Edge] = []
     step = came[end]
     while step is not None:
         before, edge = step

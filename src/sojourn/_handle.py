@@ -1,0 +1,271 @@
+"""What a job is made of: who it is, where it stands, its lock, and what else is known of it.
+
+The state and the history of a job are one immutable record in one slot, so that a single store
+publishes both: readers need no lock, and an interrupt cannot land between them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sojourn import _clock
+from sojourn.errors import IllegalTransitionError
+from sojourn.history import NOT_GIVEN, Entry, Journal, Record, attempt_of, entries_of
+from sojourn.lifecycle import Lifecycle, State
+
+if TYPE_CHECKING:
+    from sojourn._rules import Rules
+
+__all__ = ["Facts", "Handle", "Watch", "describe", "firing", "logger"]
+
+logger = logging.getLogger("sojourn")
+
+#: Who is inside a declared callback: the thread, its job, and whether that job has changed yet.
+#: Almost always empty, and the generated triggers ask only for that.
+firing: dict[int, tuple[Handle, bool]] = {}
+
+
+class Watch:
+    """Why a transition of a job has to take the longer way: somebody wants to know of it.
+
+    Attributes:
+        journal: Where entries become durable before they are seen.
+        sealed: Why the job changes no more (it is a snapshot), or ``""``.
+        waiters: Locks of threads that sleep until the next change.
+        registrations: Outsiders to be called, in order of registration.
+        told: The latest record that was announced to them, its number and its attempt.
+        drain: Held by the thread that announces.
+        busy: Whether that thread is in the middle of it.
+    """
+
+    __slots__ = (
+        "busy",
+        "drain",
+        "journal",
+        "registrations",
+        "sealed",
+        "told",
+        "waiters",
+    )
+
+    def __init__(self) -> None:
+        """Start with nobody."""
+        self.journal: Journal | None = None
+        self.sealed = ""
+        self.waiters: list[threading.Lock] = []
+        self.registrations: tuple[Any, ...] = ()
+        self.told: tuple[Record | None, int, int] = (None, 0, 1)
+        self.drain = threading.RLock()
+        self.busy = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody wants to know any more."""
+        return not (self.journal or self.sealed or self.waiters or self.registrations)
+
+
+class Facts:
+    """What is known of a job beside its record; most jobs in a large batch never need one.
+
+    Attributes:
+        native_id: The backend's own id.
+        claim: How far a submission went: ``""``, sending, sent, uncertain, attached.
+        claimant: Identity of the call that sends.
+        doubt: Why a submission is uncertain.
+        cancel_requested: Whether a cancel request was taken and not answered yet.
+        result: What `_fetch_result` gave.
+        look: The poll in flight.
+        fetch: The fetch in flight.
+        failing: Whether the latest poll failed.
+        anomalies: Reports that contradict, by what makes them the same.
+    """
+
+    __slots__ = (
+        "anomalies",
+        "cancel_requested",
+        "claim",
+        "claimant",
+        "doubt",
+        "failing",
+        "fetch",
+        "look",
+        "native_id",
+        "result",
+    )
+
+    def __init__(self) -> None:
+        """Start with nothing known."""
+        self.native_id: str | None = None
+        self.claim = ""
+        self.claimant: object = None
+        self.doubt = ""
+        self.cancel_requested = False
+        self.result: object = NOT_GIVEN
+        self.look: Any = None
+        self.fetch: Any = None
+        self.failing = False
+        self.anomalies: dict[object, Any] = {}
+
+
+class Handle:
+    """The lowest part of a job: its identity, and what anybody may read without I/O."""
+
+    # Names that no provider's class uses: they keep _status, _result, _job_id and _backend for
+    # themselves.
+    __slots__ = (
+        "__weakref__",
+        "_sj_backend",
+        "_sj_born",
+        "_sj_facts",
+        "_sj_id",
+        "_sj_last",
+        "_sj_lock",
+        "_sj_metadata",
+        "_sj_watch",
+    )
+
+    _sj_rules: ClassVar[Rules]
+    lifecycle: ClassVar[Lifecycle]
+    """The frozen declaration of this class."""
+
+    def __init__(
+        self,
+        backend: Any,
+        job_id: str,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        """Make a job that nobody has submitted yet; no I/O.
+
+        Args:
+            backend: Where it will run; kept and given back by `backend`, never looked into.
+            job_id: Its name: 1 to 255 printable characters.
+            metadata: Notes of yours; copied.
+            journal: Where its entries are kept so that they outlive the process.
+
+        Raises:
+            TypeError: The id is not a string, or the class is the abstract `BaseJob` itself.
+            ValueError: The id is empty, too long, or has characters that cannot be printed.
+        """
+        if not (isinstance(job_id, str) and 0 < len(job_id) < 256 and job_id.isprintable()):
+            _refuse_id(job_id)
+        self._sj_backend = backend
+        self._sj_id = job_id
+        self._sj_born = _clock.wall()
+        self._sj_lock = threading.RLock()
+        self._sj_last: Record = self._sj_rules.birth
+        self._sj_metadata = None if metadata is None else dict(metadata)
+        self._sj_facts: Facts | None = None
+        self._sj_watch: Watch | None = None
+        if journal is not None:
+            self._sj_watching().journal = journal
+
+    def backend(self) -> Any:
+        """Return the backend that was given; ``None`` for a snapshot."""
+        return self._sj_backend
+
+    def job_id(self) -> str:
+        """Return the id that was given."""
+        return self._sj_id
+
+    @property
+    def state(self) -> State:
+        """The state now, from memory."""
+        return self._sj_rules.states[self._sj_last[0]]
+
+    @property
+    def history(self) -> tuple[Entry, ...]:
+        """All entries so far; always a path in the lifecycle."""
+        return tuple(entries_of(self._sj_last))
+
+    @property
+    def attempt(self) -> int:
+        """Which run of the job this is, counted from 1."""
+        return attempt_of(self._sj_last)
+
+    @property
+    def created_at(self) -> datetime:
+        """When the job object was made; aware UTC."""
+        at = _clock.instant(self._sj_born)
+        assert at is not None  # every job is born
+        return at
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Notes of yours; sojourn keeps them and never looks into them."""
+        if self._sj_metadata is None:
+            with self._sj_lock:
+                self._sj_metadata = self._sj_metadata or {}
+        return self._sj_metadata
+
+    @property
+    def native_id(self) -> str | None:
+        """The backend's own id for this job; ``None`` until it is known."""
+        facts = self._sj_facts
+        return None if facts is None else facts.native_id
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether a request to cancel was taken; the job may still finish first."""
+        facts = self._sj_facts
+        return facts is not None and facts.cancel_requested
+
+    def __repr__(self) -> str:
+        """Tell the job's story in one line."""
+        record = self._sj_last
+        state = self._sj_rules.states[record[0]]
+        stands = "" if state.name == state.status.value else f" ({state.status})"
+        since = self._sj_born if record[3] is None else record[1]
+        lasted = "" if since is None else f" for {max(0.0, _clock.wall() - since):.1f} s"
+        kind = type(self).__name__
+        return f"<{kind} {self._sj_id!r} {state.name}{stands}{lasted}, attempt {self.attempt}>"
+
+    # For the other parts of a job.
+
+    def _sj_denial(self, what: str, reason: str) -> IllegalTransitionError:
+        """Return the error for something that is refused though the state would allow it."""
+        return self._sj_rules.denial(self._sj_id, what, self._sj_last[0], reason)
+
+    def _sj_sealed(self) -> str:
+        """Return why this job changes no more, or ``""``."""
+        watch = self._sj_watch
+        return "" if watch is None else watch.sealed
+
+    def _sj_known(self) -> Facts:
+        """Return the facts beside the record, made when first needed; under the lock."""
+        if self._sj_facts is None:
+            self._sj_facts = Facts()
+        return self._sj_facts
+
+    def _sj_watching(self) -> Watch:
+        """Return the watch, made when first needed; under the lock."""
+        if self._sj_watch is None:
+            self._sj_watch = Watch()
+        return self._sj_watch
+
+
+def _refuse_id(job_id: object) -> None:
+    if not isinstance(job_id, str):
+        raise TypeError(f"a job id must be a str, not {type(job_id).__name__} {job_id!r:.80}")
+    raise ValueError(
+        f"a job id must be 1 to 255 printable characters, not {len(job_id)}: {job_id!r:.80}"
+    )
+
+
+def describe(error: object) -> str:
+    """Return the text of what a job failed with.
+
+    Raises:
+        TypeError: It is neither a text nor an exception.
+    """
+    if isinstance(error, str):
+        return error
+    if isinstance(error, BaseException):
+        text = str(error)
+        return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    raise TypeError(f"a job fails with a text or an exception, not with {error!r:.80}")

@@ -1,0 +1,207 @@
+"""How a job is looked at: one poll, shared by all threads that ask at the same time."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from threading import get_ident
+from typing import ClassVar
+
+from sojourn import _clock
+from sojourn._commands import Commanding, overrides
+from sojourn._handle import firing, logger
+from sojourn.history import Observation, Outcome, Record, attempt_of
+from sojourn.lifecycle import JobStatus
+
+__all__ = ["Flight", "Looking"]
+
+#: How long a thread trusts that it will be woken, in seconds, before it looks for itself: an
+#: interrupt may hit the thread that should have woken it.
+PATIENCE = 1.0
+
+
+class Flight:
+    """One question to a backend that several threads share the answer of.
+
+    Attributes:
+        owner: Identity of the thread that asks.
+        error: What it raised.
+        outcome: What became of its report.
+        answered: Whether there is an answer, or an error that concerns all who share.
+    """
+
+    __slots__ = ("_sharers", "answered", "error", "outcome", "owner")
+
+    def __init__(self) -> None:
+        """Prepare one that this thread may ask."""
+        self.owner = get_ident()
+        self.error: Exception | None = None
+        self.outcome = Outcome.UNCHANGED
+        self.answered = False
+        self._sharers: list[threading.Lock] | None = []
+
+    def share(self, seconds: float) -> None:
+        """Wait until another thread is through with it, or time is over; under no lock."""
+        sharer = threading.Lock()
+        sharer.acquire()
+        sharers = self._sharers
+        if sharers is not None:
+            sharers.append(sharer)
+            if self._sharers is not None:
+                _clock.wait(sharer, seconds)
+
+    def land(self) -> None:
+        """Let all go that share it."""
+        sharers, self._sharers = self._sharers, None
+        for sharer in sharers or ():
+            sharer.release()
+
+
+class Looking(Commanding):
+    """The part of a job that looks."""
+
+    __slots__ = ()
+
+    transient_errors: ClassVar[tuple[type[BaseException], ...]] = ()
+    """Errors of a hook, besides ``OSError``, after which asking again may help."""
+
+    def _poll(self) -> object:
+        """Ask the backend where the job is; called without the job's lock.
+
+        Returns:
+            A raw word, a status, a state, an `Observation`, or ``None`` for no news.
+        """
+        return None
+
+    # Looking.
+
+    def status(self) -> JobStatus:
+        """Return the status now.
+
+        A job that is final or not submitted is answered from memory; any other is looked up with
+        `_poll`, if the class has it. Threads that ask at the same time share one poll. Never
+        raises because the *job* failed.
+
+        Raises:
+            BackendError: The backend could not be asked; the job is as it was.
+            UnknownStatusError: The backend used a word that ``status_map`` does not know.
+            ReentrantTransitionError: A declared callback may not poll.
+        """
+        return self._sj_refresh()
+
+    def done(self) -> bool:
+        """Tell whether the job **succeeded**; for "is it over", ask `in_final_state`."""
+        return self._sj_refresh() is JobStatus.DONE
+
+    def running(self) -> bool:
+        """Tell whether the job is RUNNING, looked up as by `status`."""
+        return self._sj_refresh() is JobStatus.RUNNING
+
+    def cancelled(self) -> bool:
+        """Tell whether the job is CANCELLED, looked up as by `status`."""
+        return self._sj_refresh() is JobStatus.CANCELLED
+
+    def in_final_state(self) -> bool:
+        """Tell whether the job is over: DONE, ERROR or CANCELLED, looked up as by `status`."""
+        return self._sj_refresh().is_final
+
+    def _sj_refresh(self) -> JobStatus:
+        """Look once; what `status` and all the others build on."""
+        if self._sj_pollable():
+            self._sj_poll(None)
+        return self.state.status
+
+    def _sj_pollable(self) -> bool:
+        """Whether a backend has the job and can be asked about it."""
+        state = self.state
+        if state.is_final or not overrides(self._poll, Looking._poll):
+            return False
+        facts = self._sj_facts
+        claim = "" if facts is None else facts.claim
+        if claim in ("sending", "uncertain") or self._sj_sealed():
+            return False
+        return bool(claim) or state.status is not JobStatus.INITIALIZING
+
+    def _sj_poll(self, deadline: float | None) -> Outcome:
+        """Ask the backend once, or share the question that another thread asks already."""
+        if firing:
+            self._sj_refuse_inside("status", always=True)
+        flight = self._sj_share("look", self._sj_ask_where, deadline)
+        return Outcome.UNCHANGED if flight is None else flight.outcome
+
+    def _sj_share(
+        self, slot: str, ask: Callable[[Record], Outcome], deadline: float | None
+    ) -> Flight | None:
+        """Ask, or share the question of this kind that another thread asks already.
+
+        Returns:
+            The answered flight; ``None`` at the deadline, or if the hook itself has asked.
+        """
+        while True:
+            mine = Flight()
+            try:
+                flight, asked = self._sj_board(slot, mine)
+                if flight is mine:
+                    mine.outcome = ask(asked)
+                    mine.answered = True
+                    return mine
+            except Exception as error:
+                mine.error, mine.answered = error, True
+                raise
+            finally:
+                # Whoever was interrupted leaves no flight behind: the sharers ask for themselves.
+                facts = self._sj_facts
+                if facts is not None and getattr(facts, slot) is mine:
+                    setattr(facts, slot, None)
+                    mine.land()
+            if flight.owner == get_ident():
+                return None  # the hook asks; it gets what is known
+            left = math.inf if deadline is None else deadline - _clock.monotonic()
+            if left <= 0:
+                return None
+            flight.share(min(left, PATIENCE))
+            if flight.error is not None:
+                raise flight.error
+            if flight.answered:
+                return flight
+
+    def _sj_board(self, slot: str, mine: Flight) -> tuple[Flight, Record]:
+        """Return the flight of this kind that is under way, and the record now."""
+        with self._sj_lock:
+            facts = self._sj_known()
+            if getattr(facts, slot) is None:
+                setattr(facts, slot, mine)
+            return getattr(facts, slot), self._sj_last
+
+    def _sj_ask_where(self, asked: Record) -> Outcome:
+        try:
+            outcome = self._sj_hear(self._sj_ask(self._poll, "be looked at"), asked)
+        except Exception as error:
+            self._sj_note_failure(error)
+            raise
+        self._sj_known().failing = False
+        return outcome
+
+    def _sj_hear(self, raw: object, asked: Record) -> Outcome:
+        """Take the answer of a poll; what it says is no younger than the question."""
+        if raw is None:
+            return Outcome.UNCHANGED
+        told = raw if isinstance(raw, Observation) else Observation(raw)
+        evidence = self._sj_rules.read(told.raw, self._sj_id, self._sj_last[0])
+        attempt = told.attempt
+        if attempt is None and asked is not self._sj_last:
+            attempt = attempt_of(asked)
+        return self._sj_observe(evidence, told.raw, told.at, attempt, told.reason, asked)
+
+    def _sj_note_failure(self, error: Exception) -> None:
+        facts = self._sj_known()
+        if not facts.failing:
+            facts.failing = True
+            logger.warning("job %r: polls fail: %r", self._sj_id, error)
+
+    def _sj_look_again(self) -> Outcome:
+        return self._sj_poll(None) if self._sj_pollable() else Outcome.UNCHANGED
+
+    def _sj_transient(self, error: BaseException) -> bool:
+        return isinstance(error, (OSError, *self.transient_errors))
