@@ -41,12 +41,13 @@ def graph_of(thing: object) -> Graph:
         return thing
     if isinstance(thing, Lifecycle):
         return lifecycle_graph(thing, "lifecycle")
-    if isinstance(thing, type) and isinstance(getattr(thing, "lifecycle", None), Lifecycle):
-        return class_graph(thing)
+    declared = getattr(thing, "lifecycle", None)
+    if isinstance(thing, type) and isinstance(declared, Lifecycle):
+        return class_graph(thing, declared)
     if is_machine(thing):
         return machine_graph(thing)
     if is_job(thing):
-        return visited(class_graph(type(thing)), story_of(thing), now())
+        return visited(class_graph(type(thing), thing.lifecycle), story_of(thing), now())
     if isinstance(thing, Iterable) and not isinstance(thing, str | bytes | type):
         return _graph_of_many(list(thing))
     raise TypeError(
@@ -55,9 +56,8 @@ def graph_of(thing: object) -> Graph:
     )
 
 
-def class_graph(owner: type) -> Graph:
+def class_graph(owner: type, lifecycle: Lifecycle) -> Graph:
     """Return the graph of a job class."""
-    lifecycle = getattr(owner, "lifecycle")  # noqa: B009  # any class with a lifecycle will do
     doc = (owner.__doc__ or "").strip().split("\n")[0]
     graph = lifecycle_graph(lifecycle, owner.__name__)
     return replace(graph, description=f"{doc} {graph.description}".strip())
@@ -141,8 +141,8 @@ def _graph_of_many(things: list[object]) -> Graph:
 
 def _common_graph(things: list[object], stories: list[Story]) -> Graph:
     """Return one graph with the states and transitions of all the classes that the jobs have."""
-    owners = list(dict.fromkeys(type(thing) for thing in things if is_job(thing)))
-    graphs = [class_graph(owner) for owner in owners]
+    owners = {type(thing): thing.lifecycle for thing in things if is_job(thing)}
+    graphs = [class_graph(owner, lifecycle) for owner, lifecycle in owners.items()]
     if not graphs or any(story.lifecycle is None for story in stories):
         graphs.append(base_graph())
     nodes = {node.name: node for graph in reversed(graphs) for node in graph.nodes}

@@ -117,7 +117,7 @@ def document(
     theme: Theme,
 ) -> str:
     """Return an SVG document around its parts, with a style of its own and words for those who cannot see it."""
-    body = "\n".join(parts)
+    title, description, body = text(title), text(description), "\n".join(parts)
     digest = blake2b(f"{theme}\0{title}\0{description}\0{body}".encode(), digest_size=5)
     scope = f"sj-{digest.hexdigest()}"
     width, height = number(size[0]), number(size[1])
@@ -129,8 +129,8 @@ def document(
     return "\n".join(
         [
             opening,
-            f'<title id="{scope}-title">{text(title)}</title>',
-            f'<desc id="{scope}-desc">{text(description)}</desc>',
+            f'<title id="{scope}-title">{title}</title>',
+            f'<desc id="{scope}-desc">{description}</desc>',
             f"<style>\n{sheet(scope, *rules, theme)}\n</style>",
             body,
             "</svg>\n",

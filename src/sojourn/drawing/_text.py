@@ -6,6 +6,7 @@ leaves it.  Where that line would be too long, every state is listed with what l
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from sojourn.drawing._canvas import Canvas, Style, columns
@@ -99,10 +100,12 @@ def _strip(graph: Graph) -> Canvas:
     starts = _path_line(canvas, graph, steps)
     on_path = {id(edge) for edge in steps}
     buses: dict[tuple[object, ...], list[Edge]] = {}
+    twins: Counter[tuple[object, ...]] = Counter()
     for edge in graph.edges:
         if edge.source in starts and id(edge) not in on_path:
             key = (edge.dest, edge_text(edge), edge.mark, edge.inferred)
-            buses.setdefault(key, []).append(edge)
+            buses.setdefault((*key, twins[edge.source, key]), []).append(edge)
+            twins[edge.source, key] += 1
     # The row that begins furthest to the right comes first, so no label stands where a line has to pass.
     reach = [max(starts[edge.source] for edge in bus) for bus in buses.values()]
     order = sorted(zip(reach, buses.values(), strict=True), key=lambda pair: -pair[0])

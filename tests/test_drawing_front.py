@@ -1,0 +1,150 @@
+"""One call for every picture: formats, files, errors, notebooks."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import sys
+from pathlib import Path
+
+import pytest
+
+from drawing_graphs import base_graph
+from drawing_stories import DONE, PastJob, PlainJob, ShopJob
+from sojourn.drawing import Drawing, draw, mimebundle, statistics, timeline
+from sojourn.errors import SojournError
+
+
+@pytest.mark.parametrize(
+    ("name", "begin"),
+    [
+        ("a.svg", "<svg "),
+        ("a.SVG", "<svg "),
+        ("a.mmd", "flowchart LR"),
+        ("a.dot", "digraph"),
+        ("a.gv", "digraph"),
+        ("a.txt", "●─▶"),
+    ],
+)
+def test_the_suffix_names_the_format(tmp_path: Path, name: str, begin: str):
+    written = draw(base_graph(), tmp_path / name)
+
+    assert written == tmp_path / name
+    assert written.read_text("utf-8").startswith(begin)
+
+
+def test_a_named_format_wins_over_the_suffix(tmp_path: Path):
+    assert (
+        draw(base_graph(), tmp_path / "a.svg", format="dot")
+        .read_text("utf-8")
+        .startswith("digraph")
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "chosen"), [(None, "pdf"), ("a.pdf", None), ("a", None), ("a.svg", "jpeg")]
+)
+def test_an_unknown_format_names_the_known_ones(
+    tmp_path: Path, path: str | None, chosen: str | None
+):
+    where = tmp_path / path if path else None
+
+    with pytest.raises(ValueError, match="known formats are svg, png, mermaid, dot, text"):
+        draw(base_graph(), where, format=chosen)
+    with pytest.raises(ValueError, match="known formats are svg, png, text"):
+        timeline([], where, format=chosen)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_direction_names_the_known_ones():
+    with pytest.raises(ValueError, match="known are LR and TB"):
+        draw(base_graph(), direction="BT")
+
+
+def test_a_picture_that_cannot_be_written_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    target = tmp_path / "a.svg"
+    target.write_text("before")
+
+    def full_disk(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        draw(base_graph(), target)
+
+    assert [p.name for p in tmp_path.iterdir()] == ["a.svg"]
+    assert target.read_text() == "before"
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path):
+    with pytest.raises(FileNotFoundError):
+        draw(base_graph(), tmp_path / "nowhere" / "a.svg")
+
+
+def test_a_link_is_followed(tmp_path: Path):
+    (tmp_path / "link.svg").symlink_to(tmp_path / "real.svg")
+
+    draw(base_graph(), tmp_path / "link.svg")
+
+    assert (tmp_path / "link.svg").is_symlink()
+    assert (tmp_path / "real.svg").read_text("utf-8").startswith("<svg")
+
+
+def test_a_missing_extra_says_which_pip_install_brings_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+
+    with pytest.raises(SojournError, match=r"pip install 'sojourn\[png\]'"):
+        draw(base_graph(), format="png")
+
+
+def test_a_png_is_bytes_and_twice_the_size(tmp_path: Path):
+    pytest.importorskip("resvg_py", reason="the extra [png] is not installed")
+
+    data = draw(base_graph(), format="png")
+
+    assert data.startswith(b"\x89PNG")
+    assert draw(base_graph(), tmp_path / "a.png").read_bytes() == data
+    shown = draw(base_graph())
+    assert int.from_bytes(data[16:20], "big") == pytest.approx(
+        2 * float(shown.split('width="')[1].split('"')[0]), abs=1
+    )
+
+
+# ---- notebooks
+
+
+@pytest.mark.parametrize(
+    "thing", [PlainJob, ShopJob.lifecycle, PlainJob(None, "p-1"), [PastJob(DONE)]]
+)
+def test_a_notebook_gets_svg_in_html_and_mermaid_and_text(thing: object):
+    bundle = mimebundle(thing)
+
+    assert list(bundle) == ["text/html", "text/vnd.mermaid", "text/plain"]
+    assert bundle["text/html"].startswith("<svg ")
+    assert bundle["text/vnd.mermaid"].startswith("flowchart LR")
+    assert "INITIALIZING" in bundle["text/plain"]
+
+
+def test_what_draw_returns_shows_itself_in_a_notebook():
+    picture = draw(PlainJob)
+
+    assert picture._repr_mimebundle_()["text/html"] == str(picture)
+    assert timeline([PastJob(DONE)])._repr_mimebundle_()["text/plain"].startswith("   ")
+    assert draw(PlainJob, format="dot")._repr_mimebundle_()["text/plain"].startswith("digraph")
+
+
+def test_a_drawing_is_a_text_that_can_be_copied_and_pickled():
+    picture = draw(PlainJob)
+
+    for again in (pickle.loads(pickle.dumps(picture)), copy.deepcopy(picture)):
+        assert isinstance(again, Drawing)
+        assert again == picture
+        assert again._repr_mimebundle_() == picture._repr_mimebundle_()
+
+
+def test_statistics_print_as_a_table():
+    assert str(statistics([PastJob(DONE)])).splitlines()[1] == (
+        "INITIALIZING  1    0   2.0 s  2.0 s  2.0 s             5%"
+    )
