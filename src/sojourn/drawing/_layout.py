@@ -263,7 +263,7 @@ def _stretch(plan: Plan) -> None:
         climbs = [abs(plan.across[v] - plan.across[w]) for v in layer for w in web.below[v]]
         climb = max(climbs, default=0.0)
         least = 14.0 + head if number % 2 or _arrows_back(plan, layer) else 15.0
-        at += max(least, min(climb * (0.42 if plan.level else 0.3), 90.0))
+        at += max(least, min(climb * (0.4 if plan.level else 0.25), 72.0))
 
 
 def _arrows_back(plan: Plan, layer: list[int]) -> bool:

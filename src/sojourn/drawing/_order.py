@@ -17,23 +17,24 @@ if TYPE_CHECKING:
 
 _SWEEPS = 24
 _PATIENCE = 6
-_HAPPY = 4
+# Exchanges are worth their time where a sweep came about as far as the best one did.
+_HOPEFUL = 1.2
+# More rounds of exchanges lead into dead ends from which the next sweep does not come back.
+_ROUNDS = 2
 
 
 def order(web: Web, bias: Sequence[float]) -> None:
     """Order the layers of a web in place.
 
     Args:
-        web: The net; the given order is one of the starts.
+        web: The net; its layers are put in order.
         bias: For every vertex where it would like to be, low numbers first, when crossings leave the choice.
     """
-    given = [list(layer) for layer in web.layers]
     starts = [
-        [sorted(layer, key=lambda v: bias[v]) for layer in given],
-        given,
+        [sorted(layer, key=lambda v: bias[v]) for layer in web.layers],
         _by_search(web, bias),
     ]
-    best, fewest = given, -1
+    best, fewest = starts[0], -1
     for start in starts:
         web.layers[:] = [list(layer) for layer in start]
         found = _settle(web)
@@ -46,7 +47,7 @@ def order(web: Web, bias: Sequence[float]) -> None:
 
 
 def crossings(web: Web) -> int:
-    """Count how often links cross; one that several edges share counts as often, one of the happy path more."""
+    """Count how often links cross; one that several edges share counts once."""
     position = web.positions()
     return sum(_crossings_below(web, layer, position) for layer in web.layers)
 
@@ -55,8 +56,9 @@ def _crossings_below(web: Web, layer: list[int], position: list[int]) -> int:
     ends: list[int] = []
     total = 0
     for upper in layer:
-        fresh = sorted(position[lower] for lower in web.below[upper])
-        total += sum(len(ends) - bisect_right(ends, place) for place in fresh)
+        fresh = [position[lower] for lower in web.below[upper]]
+        if ends:
+            total += len(fresh) * len(ends) - sum([bisect_right(ends, place) for place in fresh])
         for place in fresh:
             insort(ends, place)
     return total
@@ -70,8 +72,10 @@ def _settle(web: Web) -> int:
         if not fewest or idle >= _PATIENCE:
             break
         _sweep(web, downward=sweep % 2 == 0, by_mean=sweep % 4 > 1)
-        _exchange(web)
         found = crossings(web)
+        if found < fewest * _HOPEFUL:
+            _exchange(web)
+            found = crossings(web)
         idle += 1
         if found < fewest:
             best, fewest, idle = [list(layer) for layer in web.layers], found, 0
@@ -114,39 +118,43 @@ def _middle(places: list[int], *, by_mean: bool) -> float | None:
 def _exchange(web: Web) -> None:
     """Exchange neighbours while that saves crossings."""
     position = web.positions()
-    dirty = set(range(len(web.layers)))
-    while dirty:
+    dirty = {number for number, layer in enumerate(web.layers) if len(layer) > 1}
+    several = frozenset(dirty)
+    for _ in range(_ROUNDS):
         again: set[int] = set()
         for number in sorted(dirty):
             if _exchange_in(web, web.layers[number], position):
-                again |= {number - 1, number, number + 1} & set(range(len(web.layers)))
-        dirty = again
+                again.update((number - 1, number, number + 1))
+        dirty = again & several
 
 
 def _exchange_in(web: Web, layer: list[int], position: list[int]) -> bool:
-    sides = {
-        v: [sorted(position[n] for n in links[v]) for links in (web.above, web.below)]
+    above, below = web.above, web.below
+    sides = [
+        (sorted([position[n] for n in above[v]]), sorted([position[n] for n in below[v]]))
         for v in layer
-    }
+    ]
     better = False
     for place in range(len(layer) - 1):
-        left, right = layer[place], layer[place + 1]
-        gain = sum(
-            _inversions(a, b) - _inversions(b, a)
-            for a, b in zip(sides[left], sides[right], strict=True)
-        )
-        if gain > 0:
-            layer[place], layer[place + 1] = right, left
-            position[left], position[right] = place + 1, place
+        left, right = sides[place], sides[place + 1]
+        if _saved(left[0], right[0]) + _saved(left[1], right[1]) > 0:
+            sides[place], sides[place + 1] = right, left
+            first, second = layer[place + 1], layer[place]
+            layer[place], layer[place + 1] = first, second
+            position[first], position[second] = place, place + 1
             better = True
     return better
 
 
-def _inversions(left: list[int], right: list[int]) -> int:
-    """Count the pairs in which a neighbour of the left vertex stands after one of the right vertex."""
-    if not left or not right or left[-1] <= right[0]:
+def _saved(left: list[int], right: list[int]) -> int:
+    """Return how many crossings an exchange saves: pairs of ends in the wrong order, less those in the right one."""
+    if not left or not right:
         return 0
-    return sum(bisect_left(right, place) for place in left)
+    if left[-1] < right[0]:
+        return -len(left) * len(right)
+    return sum([bisect_left(right, end) + bisect_right(right, end) for end in left]) - len(
+        left
+    ) * len(right)
 
 
 def _by_search(web: Web, bias: Sequence[float]) -> list[list[int]]:
