@@ -38,7 +38,8 @@ class Commanding(Reconciling):
     def _submit(self) -> str | None:
         """Hand the work to the backend.
 
-        Called once, without the job's lock. Raise to refuse; raise one of ``uncertain_errors``
+        Called once, without the job's lock, and again only by `reconcile` when the backend has
+        answered that it has no such job. Raise to refuse; raise one of ``uncertain_errors``
         or `SubmitUncertainError` where the backend may have taken the job all the same.
 
         Returns:
@@ -169,7 +170,7 @@ class Commanding(Reconciling):
                 facts.native_id = native_id
                 facts.claim, facts.claimant, facts.doubt = "sent", None, ""
                 if self._sj_last[0] == plan.source:
-                    self._sj_step(plan, Event(self, (), {}, False), _clock.wall(), COMMAND)
+                    self._sj_step(plan, _clock.wall(), COMMAND)
         finally:
             if self._sj_watch is not None:
                 self._sj_tell()
@@ -209,7 +210,7 @@ class Commanding(Reconciling):
                     return
                 plans = self._sj_rules.tables["fail"].get(self._sj_last[0])
                 if plans is not None:
-                    self._sj_step(plans[0], Event(self, (error,), {}, False), _clock.wall(), more)
+                    self._sj_step(plans[0], _clock.wall(), more, (error,))
         finally:
             if self._sj_watch is not None:
                 self._sj_tell()
@@ -283,7 +284,7 @@ class Commanding(Reconciling):
                 if plans is not None:
                     event = Event(self, (), {}, False)
                     plan = self._sj_choose(plans, event) or plans[-1]
-                    self._sj_step(plan, event, _clock.wall(), more)
+                    self._sj_step(plan, _clock.wall(), more)
         finally:
             if self._sj_watch is not None:
                 self._sj_tell()
@@ -358,7 +359,7 @@ class Commanding(Reconciling):
                 if claim or self.state.status is not JobStatus.INITIALIZING:
                     return None if hooked else False
                 plan = self._sj_rules.tables["cancel"][state][0]
-                self._sj_step(plan, Event(self, (), {}, False), _clock.wall(), COMMAND)
+                self._sj_step(plan, _clock.wall(), COMMAND)
                 return True
         finally:
             if self._sj_watch is not None:

@@ -11,10 +11,11 @@ from typing import ClassVar
 from sojourn import _clock
 from sojourn._commands import Commanding, overrides
 from sojourn._handle import firing, logger
+from sojourn.errors import BackendError, JobError, SubmitUncertainError
 from sojourn.history import Observation, Outcome, Record, attempt_of
 from sojourn.lifecycle import JobStatus
 
-__all__ = ["Flight", "Looking"]
+__all__ = ["Flight", "Looking", "Rhythm", "duration"]
 
 #: How long a thread trusts that it will be woken, in seconds, before it looks for itself: an
 #: interrupt may hit the thread that should have woken it.
@@ -56,6 +57,36 @@ class Flight:
         sharers, self._sharers = self._sharers, None
         for sharer in sharers or ():
             sharer.release()
+
+
+#: The first pause between two polls, in seconds, and how much longer each next one is: a job of
+#: 0.1 s is noticed within a third of its own time, a job of an hour costs a few hundred polls.
+FIRST_PAUSE = 0.01
+LONGER = 1.3
+
+
+class Rhythm:
+    """When to poll: quickly at first, then less and less often.
+
+    Attributes:
+        longest: Seconds between two looks at most.
+    """
+
+    def __init__(self, longest: float) -> None:
+        """Start with a poll that is due at once."""
+        self.longest = max(longest, FIRST_PAUSE)
+        self._longest = longest
+        self._pause = FIRST_PAUSE / LONGER
+        self._polled_at = -math.inf
+
+    def due(self) -> float:
+        """Return when the next poll is due, by the monotonic clock."""
+        return self._polled_at + min(self._pause, self._longest)
+
+    def beat(self) -> None:
+        """Note that a poll has ended."""
+        self._polled_at = _clock.monotonic()
+        self._pause *= LONGER
 
 
 class Looking(Commanding):
@@ -205,3 +236,38 @@ class Looking(Commanding):
 
     def _sj_transient(self, error: BaseException) -> bool:
         return isinstance(error, (OSError, *self.transient_errors))
+
+    def _sj_check_waitable(self) -> None:
+        """Refuse to wait for what nobody has asked for, or nobody knows of."""
+        if self.state.status is not JobStatus.INITIALIZING:
+            return
+        if self._sj_sealed():
+            raise JobError(f"job {self._sj_id!r} cannot be waited for; {self._sj_sealed()}")
+        facts = self._sj_facts
+        claim = "" if facts is None else facts.claim
+        if not claim:
+            raise JobError(
+                f"job {self._sj_id!r} cannot be waited for while {self._sj_last[0]}; "
+                "nobody has submitted it, call submit() first"
+            )
+        if facts is not None and claim == "uncertain":
+            raise SubmitUncertainError(facts.doubt, self._sj_id)
+
+    def _sj_try_poll(self, deadline: float | None) -> Exception | None:
+        """Poll; return a failure that may pass, raise any other."""
+        try:
+            self._sj_poll(deadline)
+        except BackendError as error:
+            if not error.transient:
+                raise
+            return error
+        return None
+
+
+def duration(name: str, seconds: object) -> float:
+    """Return ``seconds`` if they are a number of seconds that makes sense."""
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        raise TypeError(f"{name} must be a number of seconds, not {seconds!r:.80}")
+    if math.isnan(seconds) or (name == "wait" and seconds < 0):
+        raise ValueError(f"{name} must be a number of seconds, 0 or more, not {seconds!r}")
+    return float(seconds)
