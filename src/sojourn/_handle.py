@@ -21,7 +21,7 @@ from sojourn.lifecycle import Lifecycle, State
 if TYPE_CHECKING:
     from sojourn._rules import Rules
 
-__all__ = ["Facts", "Handle", "Watch", "describe", "firing", "logger"]
+__all__ = ["Facts", "Handle", "Watch", "describe", "firing", "is_free", "logger"]
 
 logger = logging.getLogger("sojourn")
 
@@ -79,8 +79,9 @@ class Facts:
 
     Attributes:
         native_id: The backend's own id.
-        claim: How far a submission went: ``""``, sending, sent, uncertain, attached.
-        claimant: Identity of the call that sends.
+        claim: How far a submission went: ``""``, sending, sent, uncertain, refused, withdrawn; or
+            attached. `Handle._sj_claimed` is the way to ask.
+        claimant: Lock that the call which sends holds; free while sending, it was interrupted.
         doubt: Why a submission is uncertain.
         cancel_requested: Whether a cancel request was taken and not answered yet.
         result: What `_fetch_result` gave.
@@ -107,7 +108,7 @@ class Facts:
         """Start with nothing known."""
         self.native_id: str | None = None
         self.claim = ""
-        self.claimant: object = None
+        self.claimant: threading.RLock | None = None
         self.doubt = ""
         self.cancel_requested = False
         self.result: object = NOT_GIVEN
@@ -252,11 +253,34 @@ class Handle:
             self._sj_facts = Facts()
         return self._sj_facts
 
+    def _sj_claimed(self) -> str:
+        """Return how far a submission went; one whose call was interrupted is uncertain."""
+        facts = self._sj_facts
+        if facts is None or facts.claim != "sending" or not is_free(facts.claimant):
+            return "" if facts is None else facts.claim
+        with self._sj_lock:
+            if facts.claim == "sending" and is_free(facts.claimant):
+                facts.claim, facts.doubt = "uncertain", "it was interrupted"
+            return facts.claim
+
     def _sj_watching(self) -> Watch:
         """Return the watch, made when first needed; under the lock."""
         if self._sj_watch is None:
             self._sj_watch = Watch()
         return self._sj_watch
+
+
+def is_free(lock: Any) -> bool:
+    """Tell whether no thread holds an `threading.RLock`; a `with` statement never leaks one."""
+    if lock._is_owned():
+        return False
+    try:
+        return bool(lock.acquire(blocking=False))
+    finally:
+        try:
+            lock.release()
+        except RuntimeError:
+            pass  # another thread holds it
 
 
 def _refuse_id(job_id: object) -> None:

@@ -5,58 +5,54 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from threading import get_ident
 from typing import ClassVar
 
 from sojourn import _clock
 from sojourn._commands import Commanding, overrides
-from sojourn._handle import firing, logger
+from sojourn._handle import firing, is_free, logger
 from sojourn.errors import BackendError, JobError, SubmitUncertainError
 from sojourn.history import Observation, Outcome, Record, attempt_of
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["Flight", "Looking", "Rhythm", "duration"]
 
-#: How long a thread trusts that it will be woken, in seconds, before it looks for itself: an
-#: interrupt may hit the thread that should have woken it.
-PATIENCE = 1.0
-
 
 class Flight:
     """One question to a backend that several threads share the answer of.
 
+    The thread that asks holds ``lock`` by a ``with`` statement, which no interrupt can keep from
+    releasing it; so a flight whose lock is free is over, answered or not.
+
     Attributes:
-        owner: Identity of the thread that asks.
+        lock: Held by the thread that asks.
         error: What it raised.
         outcome: What became of its report.
         answered: Whether there is an answer, or an error that concerns all who share.
     """
 
-    __slots__ = ("_sharers", "answered", "error", "outcome", "owner")
+    __slots__ = ("answered", "error", "lock", "outcome")
 
     def __init__(self) -> None:
-        """Prepare one that this thread may ask."""
-        self.owner = get_ident()
+        """Prepare one."""
+        self.lock = threading.RLock()
         self.error: Exception | None = None
         self.outcome = Outcome.UNCHANGED
         self.answered = False
-        self._sharers: list[threading.Lock] | None = []
+
+    def over(self) -> bool:
+        """Whether nobody is asking any more."""
+        return self.answered or is_free(self.lock)
 
     def share(self, seconds: float) -> None:
-        """Wait until another thread is through with it, or time is over; under no lock."""
-        sharer = threading.Lock()
-        sharer.acquire()
-        sharers = self._sharers
-        if sharers is not None:
-            sharers.append(sharer)
-            if self._sharers is not None:
-                _clock.wait(sharer, seconds)
-
-    def land(self) -> None:
-        """Let all go that share it."""
-        sharers, self._sharers = self._sharers, None
-        for sharer in sharers or ():
-            sharer.release()
+        """Wait until the thread that asks is through with it, or time is over; under no lock."""
+        lock = self.lock
+        try:
+            _clock.wait(lock, seconds)
+        finally:
+            try:
+                lock.release()
+            except RuntimeError:
+                pass  # time was over, or an interrupt came first
 
 
 #: The first pause between two polls, in seconds, and how much longer each next one is: a job of
@@ -148,8 +144,7 @@ class Looking(Commanding):
         state = self.state
         if state.is_final or not overrides(self._poll, Looking._poll):
             return False
-        facts = self._sj_facts
-        claim = "" if facts is None else facts.claim
+        claim = self._sj_claimed()
         if claim in ("sending", "uncertain") or self._sj_sealed():
             return False
         return bool(claim) or state.status is not JobStatus.INITIALIZING
@@ -171,27 +166,16 @@ class Looking(Commanding):
         """
         while True:
             mine = Flight()
-            try:
+            with mine.lock:
                 flight, asked = self._sj_board(slot, mine)
                 if flight is mine:
-                    mine.outcome = ask(asked)
-                    mine.answered = True
-                    return mine
-            except Exception as error:
-                mine.error, mine.answered = error, True
-                raise
-            finally:
-                # Whoever was interrupted leaves no flight behind: the sharers ask for themselves.
-                facts = self._sj_facts
-                if facts is not None and getattr(facts, slot) is mine:
-                    setattr(facts, slot, None)
-                    mine.land()
-            if flight.owner == get_ident():
+                    return self._sj_fly(slot, mine, ask, asked)
+            if flight.lock._is_owned():  # type: ignore[attr-defined]  # as `Condition` asks it
                 return None  # the hook asks; it gets what is known
             left = math.inf if deadline is None else deadline - _clock.monotonic()
             if left <= 0:
                 return None
-            flight.share(min(left, PATIENCE))
+            flight.share(left)
             if flight.error is not None:
                 raise flight.error
             if flight.answered:
@@ -201,9 +185,26 @@ class Looking(Commanding):
         """Return the flight of this kind that is under way, and the record now."""
         with self._sj_lock:
             facts = self._sj_known()
-            if getattr(facts, slot) is None:
+            flight: Flight | None = getattr(facts, slot)
+            if flight is None or flight.over():
                 setattr(facts, slot, mine)
-            return getattr(facts, slot), self._sj_last
+                flight = mine
+            return flight, self._sj_last
+
+    def _sj_fly(
+        self, slot: str, flight: Flight, ask: Callable[[Record], Outcome], asked: Record
+    ) -> Flight:
+        # An interrupt leaves no answer behind: those who share ask for themselves.
+        try:
+            flight.outcome = ask(asked)
+        except Exception as error:
+            flight.error = error
+            raise
+        finally:
+            setattr(self._sj_facts, slot, None)
+            flight.answered = flight.error is not None
+        flight.answered = True
+        return flight
 
     def _sj_ask_where(self, asked: Record) -> Outcome:
         try:
@@ -243,15 +244,14 @@ class Looking(Commanding):
             return
         if self._sj_sealed():
             raise JobError(f"job {self._sj_id!r} cannot be waited for; {self._sj_sealed()}")
-        facts = self._sj_facts
-        claim = "" if facts is None else facts.claim
+        claim = self._sj_claimed()
         if not claim:
             raise JobError(
                 f"job {self._sj_id!r} cannot be waited for while {self._sj_last[0]}; "
                 "nobody has submitted it, call submit() first"
             )
-        if facts is not None and claim == "uncertain":
-            raise SubmitUncertainError(facts.doubt, self._sj_id)
+        if claim == "uncertain":
+            raise SubmitUncertainError(self._sj_known().doubt, self._sj_id)
 
     def _sj_try_poll(self, deadline: float | None) -> Exception | None:
         """Poll; return a failure that may pass, raise any other."""
