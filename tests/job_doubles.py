@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -200,11 +201,13 @@ class ManualClock:
     Attributes:
         now: Seconds, by the monotonic clock.
         naps: How long each wait was meant to last.
+        waiters: The locks that were waited for, as far as they are still there.
     """
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
         self.naps: list[float | None] = []
+        self.waiters: list[weakref.ref[Any]] = []
         self._plans: list[tuple[float, Callable[[], object]]] = []
         patch.setattr(_clock, "monotonic", lambda: self.now)
         patch.setattr(_clock, "wall", lambda: 1_700_000_000.0 + self.now)
@@ -217,6 +220,7 @@ class ManualClock:
 
     def _wait(self, waiter: threading.Lock, seconds: float | None) -> bool:
         self.naps.append(seconds)
+        self.waiters.append(weakref.ref(waiter))
         end = math.inf if seconds is None else self.now + max(seconds, 0.0)
         while not waiter.acquire(blocking=False):
             if self._plans and self._plans[0][0] <= end:

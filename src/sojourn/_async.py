@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
-from sojourn._waiting import Rhythm
+from sojourn._looking import Looking, Rhythm
 from sojourn.history import Entry
-
-if TYPE_CHECKING:
-    from sojourn._waiting import Waiting
 
 T = TypeVar("T")
 
@@ -24,18 +21,22 @@ __all__ = ["changes", "result"]
 LONGEST_PAUSE = 5.0
 
 
-async def result(job: Waiting[T]) -> T:
-    """Return the result of ``job``, or raise what `result` raises."""
+async def result(job: Looking, collect: Callable[[], T], must_fetch: Callable[[], bool]) -> T:
+    """Wait for the end of ``job`` and return what ``collect`` gives, or raise what it raises.
+
+    Args:
+        job: The job.
+        collect: Returns the result, and may block if ``must_fetch`` says so.
+        must_fetch: Whether the backend has to be asked.
+    """
     if job._sj_last[0] not in job._sj_rules.finals:
         job._sj_check_waitable()
         async for _ in changes(job):
             pass
-    if job._sj_must_fetch():
-        return await asyncio.to_thread(job.result)
-    return job.result()
+    return await asyncio.to_thread(collect) if must_fetch() else collect()
 
 
-async def changes(job: Waiting[Any]) -> AsyncIterator[Entry]:
+async def changes(job: Looking) -> AsyncIterator[Entry]:
     """Yield all entries of ``job``, past and to come, up to the final one."""
     loop = asyncio.get_running_loop()
     news = asyncio.Event()
@@ -61,7 +62,7 @@ async def changes(job: Waiting[Any]) -> AsyncIterator[Entry]:
         remove()
 
 
-async def _next(job: Waiting[Any], news: asyncio.Event, rhythm: Rhythm) -> None:
+async def _next(job: Looking, news: asyncio.Event, rhythm: Rhythm) -> None:
     """Return when there may be news: pushed, or found by a poll."""
     if not job._sj_pollable():
         # A job that starts to be pollable later is one that somebody submits, and that is news.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 __all__ = ["instant", "monotonic", "wait", "wall"]
 
@@ -16,16 +17,16 @@ wall = time.time
 monotonic = time.monotonic
 
 
-def wait(waiter: threading.Lock, seconds: float | None) -> bool:
-    """Block until another thread releases ``waiter``; tell whether it did in time.
+def wait(waiter: Any, seconds: float | None) -> bool:
+    """Block until another thread releases ``waiter``, a lock; tell whether it did in time.
 
     Args:
-        waiter: A lock that the caller holds.
+        waiter: The lock; acquired, if it was released in time.
         seconds: How long to wait at most; ``None`` for ever.
     """
     if seconds is None:
-        return waiter.acquire()
-    return waiter.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX))
+        return bool(waiter.acquire())
+    return bool(waiter.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX)))
 
 
 def instant(at: float | None) -> datetime | None:

@@ -5,6 +5,7 @@ The rule of all of them: decide under the lock, ask the backend outside it, deci
 
 from __future__ import annotations
 
+import threading
 from typing import Any, ClassVar, Self
 
 from sojourn import _clock
@@ -38,7 +39,8 @@ class Commanding(Reconciling):
     def _submit(self) -> str | None:
         """Hand the work to the backend.
 
-        Called once, without the job's lock. Raise to refuse; raise one of ``uncertain_errors``
+        Called once, without the job's lock, and again only by `reconcile` when the backend has
+        answered that it has no such job. Raise to refuse; raise one of ``uncertain_errors``
         or `SubmitUncertainError` where the backend may have taken the job all the same.
 
         Returns:
@@ -111,26 +113,24 @@ class Commanding(Reconciling):
         Args:
             held: The claim that this call may take over: ``""``, or ``"uncertain"`` to go on.
         """
-        claimant = object()
-        try:
-            plan = self._sj_claim(claimant, held)
-            hooked = overrides(self._submit, Commanding._submit)
-            native_id = self._submit() if hooked else None
-            self._sj_accept(plan, native_id)
-        except BaseException as error:
-            if not self._sj_lose_claim(claimant, error):
-                raise  # it was not ours to send, or the backend has it and a callback raised
-            if self._sj_uncertain(error):
-                text = describe(error)
+        with (claimant := threading.RLock()):
+            try:
+                plan = self._sj_claim(claimant, held)
+                hooked = overrides(self._submit, Commanding._submit)
+                self._sj_accept(plan, self._submit() if hooked else None)
+            except BaseException as error:
+                if not self._sj_lose_claim(claimant, error):
+                    raise  # it was not ours to send, or a callback raised when it was sent
                 if isinstance(error, KeyboardInterrupt):
-                    raise SubmitInterruptedError(text, self._sj_id) from error
-                raise SubmitUncertainError(text, self._sj_id) from error
-            self._sj_refused(error)
-        else:
-            if self.cancel_requested:
-                self._sj_cancel_late()
+                    raise SubmitInterruptedError(describe(error), self._sj_id) from error
+                if self._sj_uncertain(error):
+                    raise SubmitUncertainError(describe(error), self._sj_id) from error
+                self._sj_refused(error)
+                return
+        if self.cancel_requested:
+            self._sj_cancel_late()
 
-    def _sj_claim(self, claimant: object, held: str) -> Plan:
+    def _sj_claim(self, claimant: threading.RLock, held: str) -> Plan:
         """Take the right to submit, and choose the branch that a success will take."""
         with self._sj_lock:
             facts = self._sj_known()
@@ -158,8 +158,9 @@ class Commanding(Reconciling):
         }
         if sealed := self._sj_sealed():
             raise self._sj_denial("submit", sealed)
-        if facts.claim != held:
-            raise self._sj_denial("submit", reasons[facts.claim])
+        claim = self._sj_claimed()
+        if claim != held:
+            raise self._sj_denial("submit", reasons[claim])
 
     def _sj_accept(self, plan: Plan, native_id: str | None) -> None:
         """Take the step, unless reports or triggers have moved the job meanwhile."""
@@ -169,7 +170,7 @@ class Commanding(Reconciling):
                 facts.native_id = native_id
                 facts.claim, facts.claimant, facts.doubt = "sent", None, ""
                 if self._sj_last[0] == plan.source:
-                    self._sj_step(plan, Event(self, (), {}, False), _clock.wall(), COMMAND)
+                    self._sj_step(plan, _clock.wall(), COMMAND)
         finally:
             if self._sj_watch is not None:
                 self._sj_tell()
@@ -209,7 +210,7 @@ class Commanding(Reconciling):
                     return
                 plans = self._sj_rules.tables["fail"].get(self._sj_last[0])
                 if plans is not None:
-                    self._sj_step(plans[0], Event(self, (error,), {}, False), _clock.wall(), more)
+                    self._sj_step(plans[0], _clock.wall(), more, (error,))
         finally:
             if self._sj_watch is not None:
                 self._sj_tell()
@@ -243,12 +244,16 @@ class Commanding(Reconciling):
             self._sj_refuse_inside("reconcile", always=True)
         if sealed := self._sj_sealed():
             raise self._sj_denial("reconcile", sealed)
-        facts, before = self._sj_facts, self._sj_last
-        if facts is None or facts.claim != "uncertain":
-            if before[3] is None and (facts is None or not facts.claim):
-                raise self._sj_denial("reconcile", "it was not submitted; call submit()")
+        claim, before = self._sj_claimed(), self._sj_last
+        if claim == "uncertain":
+            self._sj_settle(self._sj_known())
+        elif claim == "sent" and before[0] in self._sj_rules.tables.get("submit", {}):
+            # The backend has it, and then an interrupt or a callback kept the step from us.
+            self._sj_found(f"accepted as {self.native_id}")
+        elif claim or before[3] is not None:
             return self._sj_look_again()
-        self._sj_settle(facts)
+        else:
+            raise self._sj_denial("reconcile", "it was not submitted; call submit()")
         return Outcome.UNCHANGED if self._sj_last is before else Outcome.ADVANCED
 
     def _sj_look_again(self) -> Outcome:
@@ -263,27 +268,28 @@ class Commanding(Reconciling):
             )
         native_id = self._sj_ask(self._find, "be looked up")
         if native_id is not None:
-            self._sj_found(native_id)
+            self._sj_found(f"found as {native_id}", native_id)
         elif self.cancel_requested:
             self._sj_withdraw()
         elif not self._sj_reported():
             self._sj_send("uncertain")
 
-    def _sj_found(self, native_id: str) -> None:
+    def _sj_found(self, detail: str, native_id: str | None = None) -> None:
         """Go on as submitted."""
-        more: More = ("recovery", False, f"found as {native_id}", NOT_GIVEN, 0)
+        more: More = ("recovery", False, detail, NOT_GIVEN, 0)
         try:
             with self._sj_lock:
                 facts = self._sj_known()
-                if facts.claim != "uncertain":
-                    return  # another thread has found out
-                facts.native_id = native_id
-                facts.claim, facts.doubt = "sent", ""
+                if facts.claim not in ("uncertain", "sent"):
+                    return
+                if facts.claim == "uncertain":
+                    facts.native_id = native_id
+                    facts.claim, facts.doubt = "sent", ""
                 plans = self._sj_rules.tables.get("submit", {}).get(self._sj_last[0])
                 if plans is not None:
                     event = Event(self, (), {}, False)
                     plan = self._sj_choose(plans, event) or plans[-1]
-                    self._sj_step(plan, event, _clock.wall(), more)
+                    self._sj_step(plan, _clock.wall(), more)
         finally:
             if self._sj_watch is not None:
                 self._sj_tell()
@@ -350,7 +356,7 @@ class Commanding(Reconciling):
                 state, facts = self._sj_last[0], self._sj_facts
                 if state in self._sj_rules.finals:
                     return state == "CANCELLED"
-                claim = "" if facts is None else facts.claim
+                claim = self._sj_claimed()
                 hooked = overrides(self._cancel, Commanding._cancel)
                 if facts is not None and claim in ("sending", "uncertain"):
                     facts.cancel_requested |= hooked
@@ -358,7 +364,7 @@ class Commanding(Reconciling):
                 if claim or self.state.status is not JobStatus.INITIALIZING:
                     return None if hooked else False
                 plan = self._sj_rules.tables["cancel"][state][0]
-                self._sj_step(plan, Event(self, (), {}, False), _clock.wall(), COMMAND)
+                self._sj_step(plan, _clock.wall(), COMMAND)
                 return True
         finally:
             if self._sj_watch is not None:

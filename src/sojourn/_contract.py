@@ -238,7 +238,10 @@ class _Proof:
 
     def _forward_only(self) -> Iterator[str]:
         for edge in self.lifecycle.transitions:
-            back = _rank(edge.dest) < _rank(edge.source)
+            known = isinstance(edge.source.status, JobStatus) and isinstance(
+                edge.dest.status, JobStatus
+            )
+            back = known and _RANK[edge.dest.status] < _RANK[edge.source.status]
             if back and not edge.new_attempt and not _final(edge.source):
                 yield (
                     f"'{edge.trigger}' leads back from {edge.source.name} to {edge.dest.name}, "
@@ -385,10 +388,6 @@ def _named(state: State, name: str) -> State:
 
 def _final(state: State) -> bool:
     return isinstance(state.status, JobStatus) and state.status.is_final
-
-
-def _rank(state: State) -> int:
-    return _RANK.get(state.status, 0)
 
 
 def _is_name(name: str) -> bool:

@@ -41,6 +41,8 @@ class JobMeta(ABCMeta):
         fix(cls, "_sj_declared", own)
         fix(cls, "lifecycle", lifecycle)
         rules = Rules(cls, lifecycle, words)
+        if all(not isinstance(base, JobMeta) for base in bases):
+            rules.birth = None  # the root of all job classes is abstract
         fix(cls, "_sj_rules", rules)
         _install(cls, rules, declared)
         return cls

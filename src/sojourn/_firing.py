@@ -6,7 +6,7 @@ for the case in which nothing has to be called and nobody is waiting.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from threading import get_ident
 from typing import Any
 
@@ -77,18 +77,15 @@ class Firing(Telling):
             with self._sj_lock:
                 rules, state = self._sj_rules, self._sj_last[0]
                 plans = rules.tables.get(trigger, {}).get(state)
-                if self._sj_sealed():
-                    raise self._sj_denial(trigger, self._sj_sealed())
+                if self._sj_watch is not None and self._sj_watch.sealed:
+                    raise self._sj_denial(trigger, self._sj_watch.sealed)
                 if plans is None:
                     raise rules.refusal(self._sj_id, trigger, state)
-                event = Event(self, args, kwargs, False)
-                plan: Plan | None = plans[0]
-                if len(plans) > 1 or plans[0].condition is not None:
-                    plan = self._sj_choose(plans, event)
-                if plan is None:
-                    return False
-                more = self._sj_more(plan, args, kwargs, origin)
-                self._sj_step(plan, event, _clock.wall(), more)
+                if plans[0].calls or len(plans) > 1:
+                    return self._sj_try(plans, Event(self, args, kwargs, False), origin)
+                self._sj_commit(
+                    plans[0], _clock.wall(), self._sj_more(plans[0], args, kwargs, origin)
+                )
                 return True
         finally:
             if self._sj_watch is not None:
@@ -102,9 +99,8 @@ class Firing(Telling):
         detail = None
         taken = {"DONE": "result", "ERROR": "error"}.get(plan.dest)
         if args or kwargs:
-            if not plan.calls and (
-                taken is None or len(args) + len(kwargs) > 1 or kwargs.keys() - {taken}
-            ):
+            surplus = taken is None or len(args) + len(kwargs) > 1 or kwargs.keys() - {taken}
+            if surplus and plan.trigger not in self._sj_rules.calling:
                 raise TypeError(f"{plan.trigger!r} from {plan.source} takes no such arguments")
             if taken is not None:
                 payload = kwargs.get(taken, args[0] if args else NOT_GIVEN)
@@ -116,20 +112,75 @@ class Firing(Telling):
         return (origin, False, detail, payload, 0)
 
     def _sj_choose(self, plans: tuple[Plan, ...], event: Event) -> Plan | None:
-        """Return the first branch whose conditions hold."""
-        for plan in plans:
-            event.plan = plan
-            if plan.condition is None or self._sj_call(plan.condition, event, False):
-                return plan
-        return None
+        """Return the first branch whose conditions hold, and take no step."""
+        ident = get_ident()
+        outer = firing.get(ident)
+        try:
+            firing[ident] = (self, False)
+            return _first(plans, event)
+        finally:  # its first call is the one that counts: an interrupt may come right after it
+            if outer is None:
+                firing.pop(ident, None)
+            else:
+                firing[ident] = outer
 
-    def _sj_step(self, plan: Plan, event: Event, at: float | None, more: More | None) -> None:
-        """Take one step, under the lock: refuse, keep, publish, follow up, in this order."""
-        event.plan = plan
-        event.changed = False
-        last = self._sj_last
+    def _sj_try(self, plans: tuple[Plan, ...], event: Event, origin: Origin) -> bool:
+        """Take the first branch whose conditions hold, under the lock; tell whether one did."""
+        ident = get_ident()
+        outer = firing.get(ident)
+        try:
+            firing[ident] = (self, False)
+            plan = _first(plans, event)
+            if plan is None:
+                return False
+            more = self._sj_more(plan, tuple(event.args), event.kwargs, origin)
+            self._sj_pass(plan, event, _clock.wall(), more, ident)
+            return True
+        finally:
+            if outer is None:
+                firing.pop(ident, None)
+            else:
+                firing[ident] = outer
+
+    def _sj_step(
+        self,
+        plan: Plan,
+        at: float | None,
+        more: More | None,
+        args: tuple[Any, ...] = (),
+    ) -> None:
+        """Take one step that is a fact, its conditions not asked; under the lock."""
+        if not plan.calls:
+            self._sj_commit(plan, at, more)
+            return
+        ident = get_ident()
+        outer = firing.get(ident)
+        try:
+            firing[ident] = (self, False)
+            event = Event(self, args, {}, more is not None and more[1])
+            event.plan = plan
+            self._sj_pass(plan, event, at, more, ident)
+        finally:
+            if outer is None:
+                firing.pop(ident, None)
+            else:
+                firing[ident] = outer
+
+    def _sj_pass(
+        self, plan: Plan, event: Event, at: float | None, more: More | None, ident: int
+    ) -> None:
+        """Call what may refuse, commit, call what follows; `firing` says where we are."""
         if plan.before is not None:
-            self._sj_call(plan.before, event, False)
+            plan.before(self, event)
+        self._sj_commit(plan, at, more)
+        if plan.after is not None:
+            event.changed = True
+            firing[ident] = (self, True)
+            plan.after(self, event)
+
+    def _sj_commit(self, plan: Plan, at: float | None, more: More | None) -> None:
+        """Keep the step where that outlives us, then publish it with a single store."""
+        last = self._sj_last
         if plan.new_attempt:
             more = more or ("trigger", False, None, NOT_GIVEN, 0)
             more = (*more[:4], attempt_of(last) + 1)
@@ -139,22 +190,6 @@ class Firing(Telling):
             entry = entry_of(record, len(chain(record)), attempt_of(record))
             watch.journal.append(self._sj_id, entry)
         self._sj_last = record
-        if plan.after is not None:
-            event.changed = True
-            self._sj_call(plan.after, event, True)
-
-    def _sj_call(self, runner: Callable[[Any, Event], Any], event: Event, changed: bool) -> Any:
-        """Run declared callbacks, and remember meanwhile that this thread is inside them."""
-        ident = get_ident()
-        outer = firing.get(ident)
-        try:
-            firing[ident] = (self, changed)
-            return runner(self, event)
-        finally:
-            if outer is None:
-                firing.pop(ident, None)
-            else:
-                firing[ident] = outer
 
     def _sj_refuse_inside(self, what: str, *, always: bool = False) -> None:
         """Refuse what could deadlock inside a declared callback of this thread.
@@ -181,3 +216,11 @@ class Firing(Telling):
                 "fire each other would deadlock; use add_callback() for that"
             )
         raise self._sj_rules.reentry(self._sj_id, what, self._sj_last[0], reason)
+
+
+def _first(plans: tuple[Plan, ...], event: Event) -> Plan | None:
+    for plan in plans:
+        event.plan = plan
+        if plan.condition is None or plan.condition(event.model, event):
+            return plan
+    return None

@@ -6,6 +6,7 @@ publishes both: readers need no lock, and an interrupt cannot land between them.
 
 from __future__ import annotations
 
+import _thread
 import logging
 import threading
 from collections.abc import Mapping
@@ -20,9 +21,14 @@ from sojourn.lifecycle import Lifecycle, State
 if TYPE_CHECKING:
     from sojourn._rules import Rules
 
-__all__ = ["Facts", "Handle", "Watch", "describe", "firing", "logger"]
+__all__ = ["Facts", "Handle", "Watch", "describe", "firing", "is_free", "logger"]
 
 logger = logging.getLogger("sojourn")
+
+# `threading.RLock` is a Python function around this class, and takes twice as long. It is passed
+# by only while it is the genuine one: tools that explore thread schedules put theirs in its place.
+_FACTORY = threading.RLock
+_CLock = _thread.RLock
 
 #: Who is inside a declared callback: the thread, its job, and whether that job has changed yet.
 #: Almost always empty, and the generated triggers ask only for that.
@@ -73,8 +79,9 @@ class Facts:
 
     Attributes:
         native_id: The backend's own id.
-        claim: How far a submission went: ``""``, sending, sent, uncertain, attached.
-        claimant: Identity of the call that sends.
+        claim: How far a submission went: ``""``, sending, sent, uncertain, refused, withdrawn; or
+            attached. `Handle._sj_claimed` is the way to ask.
+        claimant: Lock that the call which sends holds; free while sending, it was interrupted.
         doubt: Why a submission is uncertain.
         cancel_requested: Whether a cancel request was taken and not answered yet.
         result: What `_fetch_result` gave.
@@ -101,7 +108,7 @@ class Facts:
         """Start with nothing known."""
         self.native_id: str | None = None
         self.claim = ""
-        self.claimant: object = None
+        self.claimant: threading.RLock | None = None
         self.doubt = ""
         self.cancel_requested = False
         self.result: object = NOT_GIVEN
@@ -154,11 +161,15 @@ class Handle:
         """
         if not (isinstance(job_id, str) and 0 < len(job_id) < 256 and job_id.isprintable()):
             _refuse_id(job_id)
+        birth = self._sj_rules.birth
+        if birth is None:
+            raise TypeError("BaseJob is abstract; subclass it, an empty body is enough")
+        make = threading.RLock
         self._sj_backend = backend
         self._sj_id = job_id
         self._sj_born = _clock.wall()
-        self._sj_lock = threading.RLock()
-        self._sj_last: Record = self._sj_rules.birth
+        self._sj_lock = _CLock() if make is _FACTORY else make()
+        self._sj_last: Record = birth
         self._sj_metadata = None if metadata is None else dict(metadata)
         self._sj_facts: Facts | None = None
         self._sj_watch: Watch | None = None
@@ -242,11 +253,34 @@ class Handle:
             self._sj_facts = Facts()
         return self._sj_facts
 
+    def _sj_claimed(self) -> str:
+        """Return how far a submission went; one whose call was interrupted is uncertain."""
+        facts = self._sj_facts
+        if facts is None or facts.claim != "sending" or not is_free(facts.claimant):
+            return "" if facts is None else facts.claim
+        with self._sj_lock:
+            if facts.claim == "sending" and is_free(facts.claimant):
+                facts.claim, facts.doubt = "uncertain", "it was interrupted"
+            return facts.claim
+
     def _sj_watching(self) -> Watch:
         """Return the watch, made when first needed; under the lock."""
         if self._sj_watch is None:
             self._sj_watch = Watch()
         return self._sj_watch
+
+
+def is_free(lock: Any) -> bool:
+    """Tell whether no thread holds an `threading.RLock`; a `with` statement never leaks one."""
+    if lock._is_owned():
+        return False
+    try:
+        return bool(lock.acquire(blocking=False))
+    finally:
+        try:
+            lock.release()
+        except RuntimeError:
+            pass  # another thread holds it
 
 
 def _refuse_id(job_id: object) -> None:

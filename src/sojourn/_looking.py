@@ -5,57 +5,84 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from threading import get_ident
 from typing import ClassVar
 
 from sojourn import _clock
 from sojourn._commands import Commanding, overrides
-from sojourn._handle import firing, logger
+from sojourn._handle import firing, is_free, logger
+from sojourn.errors import BackendError, JobError, SubmitUncertainError
 from sojourn.history import Observation, Outcome, Record, attempt_of
 from sojourn.lifecycle import JobStatus
 
-__all__ = ["Flight", "Looking"]
-
-#: How long a thread trusts that it will be woken, in seconds, before it looks for itself: an
-#: interrupt may hit the thread that should have woken it.
-PATIENCE = 1.0
+__all__ = ["Flight", "Looking", "Rhythm", "duration"]
 
 
 class Flight:
     """One question to a backend that several threads share the answer of.
 
+    The thread that asks holds ``lock`` by a ``with`` statement, which no interrupt can keep from
+    releasing it; so a flight whose lock is free is over, answered or not.
+
     Attributes:
-        owner: Identity of the thread that asks.
+        lock: Held by the thread that asks.
         error: What it raised.
         outcome: What became of its report.
         answered: Whether there is an answer, or an error that concerns all who share.
     """
 
-    __slots__ = ("_sharers", "answered", "error", "outcome", "owner")
+    __slots__ = ("answered", "error", "lock", "outcome")
 
     def __init__(self) -> None:
-        """Prepare one that this thread may ask."""
-        self.owner = get_ident()
+        """Prepare one."""
+        self.lock = threading.RLock()
         self.error: Exception | None = None
         self.outcome = Outcome.UNCHANGED
         self.answered = False
-        self._sharers: list[threading.Lock] | None = []
+
+    def over(self) -> bool:
+        """Whether nobody is asking any more."""
+        return self.answered or is_free(self.lock)
 
     def share(self, seconds: float) -> None:
-        """Wait until another thread is through with it, or time is over; under no lock."""
-        sharer = threading.Lock()
-        sharer.acquire()
-        sharers = self._sharers
-        if sharers is not None:
-            sharers.append(sharer)
-            if self._sharers is not None:
-                _clock.wait(sharer, seconds)
+        """Wait until the thread that asks is through with it, or time is over; under no lock."""
+        lock = self.lock
+        try:
+            _clock.wait(lock, seconds)
+        finally:
+            try:
+                lock.release()
+            except RuntimeError:
+                pass  # time was over, or an interrupt came first
 
-    def land(self) -> None:
-        """Let all go that share it."""
-        sharers, self._sharers = self._sharers, None
-        for sharer in sharers or ():
-            sharer.release()
+
+#: The first pause between two polls, in seconds, and how much longer each next one is: a job of
+#: 0.1 s is noticed within a third of its own time, a job of an hour costs a few hundred polls.
+FIRST_PAUSE = 0.01
+LONGER = 1.3
+
+
+class Rhythm:
+    """When to poll: quickly at first, then less and less often.
+
+    Attributes:
+        longest: Seconds between two looks at most.
+    """
+
+    def __init__(self, longest: float) -> None:
+        """Start with a poll that is due at once."""
+        self.longest = max(longest, FIRST_PAUSE)
+        self._longest = longest
+        self._pause = FIRST_PAUSE / LONGER
+        self._polled_at = -math.inf
+
+    def due(self) -> float:
+        """Return when the next poll is due, by the monotonic clock."""
+        return self._polled_at + min(self._pause, self._longest)
+
+    def beat(self) -> None:
+        """Note that a poll has ended."""
+        self._polled_at = _clock.monotonic()
+        self._pause *= LONGER
 
 
 class Looking(Commanding):
@@ -117,8 +144,7 @@ class Looking(Commanding):
         state = self.state
         if state.is_final or not overrides(self._poll, Looking._poll):
             return False
-        facts = self._sj_facts
-        claim = "" if facts is None else facts.claim
+        claim = self._sj_claimed()
         if claim in ("sending", "uncertain") or self._sj_sealed():
             return False
         return bool(claim) or state.status is not JobStatus.INITIALIZING
@@ -140,27 +166,16 @@ class Looking(Commanding):
         """
         while True:
             mine = Flight()
-            try:
+            with mine.lock:
                 flight, asked = self._sj_board(slot, mine)
                 if flight is mine:
-                    mine.outcome = ask(asked)
-                    mine.answered = True
-                    return mine
-            except Exception as error:
-                mine.error, mine.answered = error, True
-                raise
-            finally:
-                # Whoever was interrupted leaves no flight behind: the sharers ask for themselves.
-                facts = self._sj_facts
-                if facts is not None and getattr(facts, slot) is mine:
-                    setattr(facts, slot, None)
-                    mine.land()
-            if flight.owner == get_ident():
+                    return self._sj_fly(slot, mine, ask, asked)
+            if flight.lock._is_owned():  # type: ignore[attr-defined]  # as `Condition` asks it
                 return None  # the hook asks; it gets what is known
             left = math.inf if deadline is None else deadline - _clock.monotonic()
             if left <= 0:
                 return None
-            flight.share(min(left, PATIENCE))
+            flight.share(left)
             if flight.error is not None:
                 raise flight.error
             if flight.answered:
@@ -170,9 +185,26 @@ class Looking(Commanding):
         """Return the flight of this kind that is under way, and the record now."""
         with self._sj_lock:
             facts = self._sj_known()
-            if getattr(facts, slot) is None:
+            flight: Flight | None = getattr(facts, slot)
+            if flight is None or flight.over():
                 setattr(facts, slot, mine)
-            return getattr(facts, slot), self._sj_last
+                flight = mine
+            return flight, self._sj_last
+
+    def _sj_fly(
+        self, slot: str, flight: Flight, ask: Callable[[Record], Outcome], asked: Record
+    ) -> Flight:
+        # An interrupt leaves no answer behind: those who share ask for themselves.
+        try:
+            flight.outcome = ask(asked)
+        except Exception as error:
+            flight.error = error
+            raise
+        finally:
+            setattr(self._sj_facts, slot, None)
+            flight.answered = flight.error is not None
+        flight.answered = True
+        return flight
 
     def _sj_ask_where(self, asked: Record) -> Outcome:
         try:
@@ -205,3 +237,37 @@ class Looking(Commanding):
 
     def _sj_transient(self, error: BaseException) -> bool:
         return isinstance(error, (OSError, *self.transient_errors))
+
+    def _sj_check_waitable(self) -> None:
+        """Refuse to wait for what nobody has asked for, or nobody knows of."""
+        if self.state.status is not JobStatus.INITIALIZING:
+            return
+        if self._sj_sealed():
+            raise JobError(f"job {self._sj_id!r} cannot be waited for; {self._sj_sealed()}")
+        claim = self._sj_claimed()
+        if not claim:
+            raise JobError(
+                f"job {self._sj_id!r} cannot be waited for while {self._sj_last[0]}; "
+                "nobody has submitted it, call submit() first"
+            )
+        if claim == "uncertain":
+            raise SubmitUncertainError(self._sj_known().doubt, self._sj_id)
+
+    def _sj_try_poll(self, deadline: float | None) -> Exception | None:
+        """Poll; return a failure that may pass, raise any other."""
+        try:
+            self._sj_poll(deadline)
+        except BackendError as error:
+            if not error.transient:
+                raise
+            return error
+        return None
+
+
+def duration(name: str, seconds: object) -> float:
+    """Return ``seconds`` if they are a number of seconds that makes sense."""
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        raise TypeError(f"{name} must be a number of seconds, not {seconds!r:.80}")
+    if math.isnan(seconds) or (name == "wait" and seconds < 0):
+        raise ValueError(f"{name} must be a number of seconds, 0 or more, not {seconds!r}")
+    return float(seconds)

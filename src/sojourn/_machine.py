@@ -71,7 +71,9 @@ class JobMachine(Machine):
 
     def _refuse(self, what: str) -> None:
         if self._frozen:
-            raise TypeError(f"machine {self.name!r} cannot {what}; declare it in the job class")
+            raise TypeError(
+                f"the machine of a job class cannot {what}; declare it in the class body"
+            )
 
     def add_model(self, model: Any, initial: Any = None) -> None:
         """Refuse: a job holds its own state."""
@@ -144,6 +146,7 @@ class Plan:
         condition: Runs the conditions; ``None`` where there are none.
         before: Runs what `transitions` runs before the change; ``None`` where that is nothing.
         after: Runs what `transitions` runs after the change; ``None`` where that is nothing.
+        calls: Whether anything is called on the way.
         bare: Nothing to call at all, and no new attempt.
         transition: The transition of the machine that this was compiled from.
         machine: That machine.
@@ -153,6 +156,7 @@ class Plan:
         "after",
         "bare",
         "before",
+        "calls",
         "condition",
         "dest",
         "machine",
@@ -175,12 +179,8 @@ class Plan:
         self.condition = _condition(owner, edge.conditions)
         self.before = _sequence(owner, [*edge.before, *leaving.on_exit])
         self.after = _sequence(owner, [*entering.on_enter, *edge.after])
-        self.bare = not (self.condition or self.before or self.after or self.new_attempt)
-
-    @property
-    def calls(self) -> bool:
-        """Whether anything is called on the way."""
-        return bool(self.condition or self.before or self.after)
+        self.calls = bool(self.condition or self.before or self.after)
+        self.bare = not (self.calls or self.new_attempt)
 
 
 class Event(EventData):
@@ -192,6 +192,8 @@ class Event(EventData):
         kwargs: Keyword arguments of the trigger.
         inferred: Whether the step was only inferred from what a backend reported later.
     """
+
+    __slots__ = ("args", "changed", "inferred", "kwargs", "model", "plan")
 
     # The fields that are rarely asked for are worked out on demand: most callbacks look at
     # ``model``, ``args`` and ``kwargs`` only.

@@ -12,7 +12,6 @@ from typing import Any
 from sojourn import _clock
 from sojourn._firing import Firing
 from sojourn._handle import describe, firing, logger
-from sojourn._machine import Event
 from sojourn._rules import Evidence, Path
 from sojourn.errors import JobError
 from sojourn.history import (
@@ -164,7 +163,7 @@ class Reconciling(Firing):
             if plan.bare and self._sj_watch is None:
                 self._sj_last = (plan.dest, at_step, plan.trigger, self._sj_last, more_step)
             else:
-                self._sj_step(plan, Event(self, (), {}, not seen), at_step, more_step)
+                self._sj_step(plan, at_step, more_step)
 
     def _sj_note_anomaly(
         self, evidence: Evidence, raw: object, attempt: int | None, detail: str

@@ -11,12 +11,13 @@ from typing import Final
 from sojourn import _machine
 from sojourn._contract import nearest
 from sojourn.errors import IllegalTransitionError, ReentrantTransitionError, UnknownStatusError
-from sojourn.history import Outcome, birth
+from sojourn.history import Outcome, Record, birth
 from sojourn.lifecycle import JobStatus, Lifecycle, State
 
 __all__ = ["Evidence", "Path", "Rules"]
 
 Path = tuple[_machine.Plan, ...]
+Refusal = tuple[tuple[str, ...], tuple[str, ...], str]
 
 #: A report that is this many attempts ahead is taken for a lie rather than caught up with.
 MOST_ATTEMPTS_AHEAD: Final = 1_000
@@ -54,7 +55,7 @@ class Rules:
         states: State by name.
         finals: Names of the final states.
         calling: Triggers that call something on the way, and so take any arguments.
-        birth: The record that every job of the class is born with.
+        birth: The record that every job of the class is born with; ``None`` if it is abstract.
         fast: The generated function of each trigger.
         commands: The same for the steps of ``submit`` and ``cancel``, taken by command.
     """
@@ -76,7 +77,7 @@ class Rules:
             for trigger, sources in self.tables.items()
             if any(plan.calls for plans in sources.values() for plan in plans)
         )
-        self.birth = birth(lifecycle.initial.name)
+        self.birth: Record | None = birth(lifecycle.initial.name)
         self._plans = self._pair_plans()
         self._of_status = {
             status.value: Evidence(
@@ -91,7 +92,7 @@ class Rules:
             for name, state in self.states.items()
         }
         self._of_word = {word: self._of_place(place) for word, place in words.items()}
-        self._refusals: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...], str]] = {}
+        self._refusals: dict[str, dict[str, Refusal]] = {name: {} for name in self.tables}
 
     def _pair_plans(self) -> dict[int, _machine.Plan]:
         # Edges and compiled branches stand in the same order for each trigger and source.
@@ -170,18 +171,22 @@ class Rules:
 
     def refusal(self, job_id: str, trigger: str, state: str) -> IllegalTransitionError:
         """Return the error that says why ``trigger`` is not possible in ``state``."""
-        facts = self._refusals.get((trigger, state))
-        if facts is None:
-            facts = self._refuse(trigger, state)
-            if trigger in self.tables:
-                self._refusals[trigger, state] = facts
-        return IllegalTransitionError(job_id, trigger, state, *facts)
+        return IllegalTransitionError(job_id, trigger, state, *self.refuse(trigger, state))
 
-    def _refuse(self, trigger: str, state: str) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    def refuse(self, trigger: str, state: str) -> Refusal:
+        """Return what such an error says: what is allowed, what leads there, the way out."""
+        told = self._refusals.get(trigger)
+        if told is None:
+            allowed = tuple(sorted(self.lifecycle.triggers(state)))
+            hint = f"{self.name} has no such trigger, {nearest(trigger, self.tables)}"
+            return allowed, (), hint
+        if state not in told:
+            told[state] = self._refuse(trigger, state)
+        return told[state]
+
+    def _refuse(self, trigger: str, state: str) -> Refusal:
         allowed = tuple(sorted(self.lifecycle.triggers(state)))
         here = f"allowed here: {', '.join(allowed)}"
-        if trigger not in self.tables:
-            return allowed, (), f"{self.name} has no such trigger, {nearest(trigger, self.tables)}"
         if not allowed:
             return (), (), f"{state} is final, nothing is allowed here"
         path = self.lifecycle.search(state, self.tables[trigger])

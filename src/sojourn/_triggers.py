@@ -15,6 +15,7 @@ from typing import Any
 from sojourn._firing import Firing
 from sojourn._handle import firing
 from sojourn._rules import Rules
+from sojourn.errors import IllegalTransitionError
 from sojourn.history import COMMAND, NOT_GIVEN
 
 __all__ = ["compile_trigger"]
@@ -41,7 +42,7 @@ def run(self{parameter}):
         except RuntimeError:
             pass
     if state not in sources and self._sj_watch is None and type(self) is owner:
-        raise refusal(self._sj_id, trigger, state)
+        raise illegal(self._sj_id, trigger, state, *refuse(trigger, state))
     return fire(self, trigger, {args}, {{}}, origin)
 """
 
@@ -92,7 +93,8 @@ def compile_trigger(
         "fire": Firing._sj_fire,
         "firing": firing,
         "now": time.time,
-        "refusal": rules.refusal,
+        "illegal": IllegalTransitionError,
+        "refuse": rules.refuse,
         "sources": frozenset(rules.tables[trigger]),
         "trigger": trigger,
         "origin": "command" if command else "trigger",

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any, Generic
 from sojourn import _clock
 from sojourn._commands import overrides
 from sojourn._handle import firing
-from sojourn._looking import Looking
+from sojourn._looking import Looking, Rhythm, duration
 from sojourn.errors import (
-    BackendError,
     JobCancelledError,
     JobError,
     JobFailedError,
     JobTimeoutError,
-    SubmitUncertainError,
 )
 from sojourn.history import NOT_GIVEN, Entry, Outcome, Record
 from sojourn.lifecycle import JobStatus
@@ -34,35 +32,6 @@ else:
     T = TypeVar("T")
 
 __all__ = ["Waiting"]
-
-#: The first pause between two polls, in seconds, and how much longer each next one is: a job of
-#: 0.1 s is noticed within a third of its own time, a job of an hour costs a few hundred polls.
-FIRST_PAUSE = 0.01
-LONGER = 1.3
-
-
-class Rhythm:
-    """When to poll: quickly at first, then less and less often.
-
-    Attributes:
-        longest: Seconds between two looks at most.
-    """
-
-    def __init__(self, longest: float) -> None:
-        """Start with a poll that is due at once."""
-        self.longest = max(longest, FIRST_PAUSE)
-        self._longest = longest
-        self._pause = FIRST_PAUSE / LONGER
-        self._polled_at = -math.inf
-
-    def due(self) -> float:
-        """Return when the next poll is due, by the monotonic clock."""
-        return self._polled_at + min(self._pause, self._longest)
-
-    def beat(self) -> None:
-        """Note that a poll has ended."""
-        self._polled_at = _clock.monotonic()
-        self._pause *= LONGER
 
 
 class Waiting(Looking, Generic[T]):
@@ -112,8 +81,10 @@ class Waiting(Looking, Generic[T]):
     ) -> None:
         if firing:
             self._sj_refuse_inside("wait_for_final_state", always=True)
+        if callback is not None and not callable(callback):
+            raise TypeError(f"a callback must be callable, not {callback!r:.80}")
         deadline = _deadline(timeout)
-        rhythm = Rhythm(_duration("wait", wait))
+        rhythm = Rhythm(duration("wait", wait))
         fault: Exception | None = None
         while True:
             self._sj_check_waitable()
@@ -130,32 +101,6 @@ class Waiting(Looking, Generic[T]):
                 raise JobTimeoutError(self._sj_id, seen[0], timeout) from fault
             due = rhythm.due() if self._sj_pollable() else now + rhythm.longest
             self._sj_sleep(seen, min(due, math.inf if deadline is None else deadline) - now)
-
-    def _sj_check_waitable(self) -> None:
-        """Refuse to wait for what nobody has asked for, or nobody knows of."""
-        if self.state.status is not JobStatus.INITIALIZING:
-            return
-        if self._sj_sealed():
-            raise JobError(f"job {self._sj_id!r} cannot be waited for; {self._sj_sealed()}")
-        facts = self._sj_facts
-        claim = "" if facts is None else facts.claim
-        if not claim:
-            raise JobError(
-                f"job {self._sj_id!r} cannot be waited for while {self._sj_last[0]}; "
-                "nobody has submitted it, call submit() first"
-            )
-        if facts is not None and claim == "uncertain":
-            raise SubmitUncertainError(facts.doubt, self._sj_id)
-
-    def _sj_try_poll(self, deadline: float | None) -> Exception | None:
-        """Poll; return a failure that may pass, raise any other."""
-        try:
-            self._sj_poll(deadline)
-        except BackendError as error:
-            if not error.transient:
-                raise
-            return error
-        return None
 
     def _sj_sleep(self, seen: Record, seconds: float) -> None:
         """Sleep until the record is no longer ``seen``, or time is over."""
@@ -242,7 +187,7 @@ class Waiting(Looking, Generic[T]):
         """
         from sojourn._async import result  # noqa: PLC0415  # asyncio costs every program 20 ms
 
-        return result(self).__await__()
+        return result(self, self.result, self._sj_must_fetch).__await__()
 
     def changes(self) -> AsyncIterator[Entry]:
         """Follow the job: what happened so far, then what happens, to its final entry.
@@ -254,15 +199,7 @@ class Waiting(Looking, Generic[T]):
         return changes(self)
 
 
-def _duration(name: str, seconds: object) -> float:
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-        raise TypeError(f"{name} must be a number of seconds, not {seconds!r:.80}")
-    if math.isnan(seconds) or (name == "wait" and seconds < 0):
-        raise ValueError(f"{name} must be a number of seconds, 0 or more, not {seconds!r}")
-    return float(seconds)
-
-
 def _deadline(timeout: float | None) -> float | None:
-    if timeout is None or (seconds := _duration("timeout", timeout)) == math.inf:
+    if timeout is None or (seconds := duration("timeout", timeout)) == math.inf:
         return None
     return _clock.monotonic() + max(seconds, 0.0)

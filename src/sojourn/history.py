@@ -18,7 +18,14 @@ Origin = Literal["trigger", "command", "observation", "recovery"]
 
 
 class Outcome(StrEnum):
-    """What became of an observation."""
+    """What became of an observation.
+
+    Example:
+        >>> class PrintJob(BaseJob): ...
+        >>> job = PrintJob("printer", "cup-1")
+        >>> [str(job.observe(word)) for word in ("RUNNING", "RUNNING", "QUEUED", "DONE", "ERROR")]
+        ['ADVANCED', 'UNCHANGED', 'STALE', 'ADVANCED', 'CONFLICT']
+    """
 
     UNCHANGED = "UNCHANGED"
     """It says what was known already."""
@@ -64,6 +71,14 @@ class Entry:
         inferred: Whether nobody saw the step, and it follows from what was seen later.
         origin: Who caused it.
         detail: The raw word of the backend, or the reason.
+
+    Example:
+        >>> class PrintJob(BaseJob): ...
+        >>> job = PrintJob("printer", "cup-1")
+        >>> job.observe("RUNNING")
+        <Outcome.ADVANCED: 'ADVANCED'>
+        >>> [(entry.number, entry.trigger, entry.inferred) for entry in job.history]
+        [(1, 'submit', True), (2, 'start', False)]
     """
 
     number: int

@@ -15,7 +15,6 @@ from sojourn import _forking  # noqa: F401  # it registers itself
 from sojourn._declaring import JobMeta
 from sojourn._snapshots import Snapshots
 from sojourn._waiting import T
-from sojourn.history import Journal
 from sojourn.lifecycle import ACTIVE, JobStatus, Place, State, Transition
 
 __all__ = ["BaseJob"]
@@ -88,15 +87,3 @@ class BaseJob(Snapshots[T], metaclass=JobMeta):
 
     status_map: ClassVar[Mapping[Any, Place]] = {status.value: status for status in JobStatus}
     """What a backend's words mean; a subclass's map replaces the inherited one."""
-
-    def __init__(
-        self,
-        backend: Any,
-        job_id: str,
-        *,
-        metadata: Mapping[str, Any] | None = None,
-        journal: Journal | None = None,
-    ) -> None:
-        if type(self) is BaseJob:
-            raise TypeError("BaseJob is abstract; subclass it, an empty body is enough")
-        super().__init__(backend, job_id, metadata=metadata, journal=journal)

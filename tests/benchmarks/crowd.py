@@ -49,6 +49,13 @@ def theirs(count: int) -> tuple[float, list[Any]]:
     return made, jobs
 
 
+def peak() -> int:
+    """Return the most memory that this process has had at a time, in bytes."""
+    # Kilobytes, except on macOS.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
 def main() -> None:
     """Read the arguments, measure, print JSON."""
     who, count, collector = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -64,11 +71,8 @@ def main() -> None:
     states = {getattr(job.state, "name", job.state) for job in jobs}
     if states != {"DONE"}:
         raise RuntimeError(f"not every job is DONE: {states}")
-    # Kilobytes, except on macOS.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
-        1 if sys.platform == "darwin" else 1024
-    )
-    print(json.dumps({"create": made - start, "move": end - made, "wall": wall, "peak": peak}))
+    figures = {"create": made - start, "move": end - made, "wall": wall, "peak": peak()}
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The rivals, each in the best form that was found for it.
 
-What was tried for `transitions` (cost as a multiple of the form chosen, on CPython 3.11 to 3.13): a
+What was tried for `transitions` (cost as a multiple of the form chosen, on CPython 3.11): a
 method around lock and trigger 0.99, ``send_event=True`` 0.98, the callback by name 1.00,
 ``finalize_event`` 0.99, models with a dictionary 1.01, so all the same; Enum states 1.12, a machine
 per job 1.12, ``LockedMachine`` 5.8. Switching its logger off gains 4 % and is done. For Automat:
