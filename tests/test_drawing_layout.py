@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drawing_graphs import PATH, any_graphs, base_graph, lifecycles
+from sojourn.drawing._geometry import Box, Geometry
 from sojourn.drawing._route import lay_out
 from sojourn.drawing._strokes import point
-from sojourn.drawing.geometry import Box, Geometry
 from sojourn.drawing.graph import Edge, Graph, Node
 
 DIRECTIONS = ("LR", "TB")

@@ -4,6 +4,8 @@ Declared as a finite-state machine, checked before it runs, recorded as it happe
 someone wants to look.
 """
 
+from typing import TYPE_CHECKING
+
 from sojourn.errors import (
     IllegalTransitionError,
     JobCancelledError,
@@ -16,6 +18,9 @@ from sojourn.errors import (
 from sojourn.history import Entry, Observation, Outcome
 from sojourn.job import BaseJob
 from sojourn.lifecycle import ACTIVE, JobStatus, Lifecycle, State, Transition
+
+if TYPE_CHECKING:
+    from sojourn.drawing import draw, statistics, timeline
 
 __all__ = [
     "ACTIVE",
@@ -34,4 +39,19 @@ __all__ = [
     "SojournError",
     "State",
     "Transition",
+    "draw",
+    "statistics",
+    "timeline",
 ]
+
+_DRAWING = frozenset({"draw", "statistics", "timeline"})
+
+
+def __getattr__(name: str) -> object:
+    # Most programs never draw, so drawing is loaded when somebody first asks for it.
+    if name not in _DRAWING:
+        raise AttributeError(f"module 'sojourn' has no attribute {name!r}")
+    from sojourn import drawing  # noqa: PLC0415
+
+    globals().update({each: getattr(drawing, each) for each in _DRAWING})
+    return globals()[name]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Self, overload
 
 from sojourn import _machine
@@ -334,6 +335,12 @@ class Lifecycle:
             ],
             self.initial.name,
         )
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """Show a notebook the picture of this lifecycle."""
+        # Drawing knows lifecycles, and not the other way round: only a notebook that looks brings it in.
+        bundle: dict[str, str] = import_module("sojourn.drawing").mimebundle(self)
+        return bundle
 
     def state(self, place: Place) -> State:
         """Return the state that ``place`` names.

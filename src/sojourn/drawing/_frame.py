@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sojourn.drawing._geometry import Band, Box, Geometry
 from sojourn.drawing._measure import printable, text_width
 from sojourn.drawing._sizes import SIZES
-from sojourn.drawing.geometry import Band, Box, Geometry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from sojourn.drawing._geometry import PlacedEdge, PlacedMark, PlacedNode, Point, Stroke
     from sojourn.drawing._layout import Plan
-    from sojourn.drawing.geometry import PlacedEdge, PlacedMark, PlacedNode, Point, Stroke
 
 MARK_RADIUS = 6.0
 

@@ -58,7 +58,7 @@ class Drawing(str):
         drawing._bundle = {"text/plain": content} if bundle is None else bundle
         return drawing
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """Return the representations, by media type."""
         return self._bundle
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sojourn.drawing._geometry import Box, PlacedEdge
 from sojourn.drawing._layout import LABEL_PADDING, LOOP, loop_spreads
 from sojourn.drawing._strokes import BORDER, edge_width, head_size, line
-from sojourn.drawing.geometry import Box, PlacedEdge
 
 if TYPE_CHECKING:
+    from sojourn.drawing._geometry import Point, Stroke
     from sojourn.drawing._layout import Plan
     from sojourn.drawing._sizes import Block
-    from sojourn.drawing.geometry import Point, Stroke
     from sojourn.drawing.graph import Edge
 
 _RADIUS = 7.0

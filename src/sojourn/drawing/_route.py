@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from sojourn.drawing._frame import MARK_RADIUS, frame
+from sojourn.drawing._geometry import Box, PlacedEdge, PlacedMark, PlacedNode
 from sojourn.drawing._layout import Direction, plan
 from sojourn.drawing._loops import place_loops
 from sojourn.drawing._strokes import BORDER, bend, edge_width, head_size, line
-from sojourn.drawing.geometry import Box, PlacedEdge, PlacedMark, PlacedNode
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
+    from sojourn.drawing._geometry import Geometry, Point, Stroke
     from sojourn.drawing._layout import Plan
-    from sojourn.drawing.geometry import Geometry, Point, Stroke
     from sojourn.drawing.graph import Graph
 
 K = TypeVar("K")

@@ -29,7 +29,7 @@ BOLD: frozenset[Kind] = frozenset({"count", "step", "tag", "band"})
 _LONGEST = {"name": 40, "note": 44, "trigger": 32, "condition": 40}
 _STEPS_SHOWN = 4
 _PILL = 5.0
-_BETWEEN = 4.0
+_BETWEEN = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +111,9 @@ def label_block(edge: Edge) -> Block:
     title = [run(str(step), "step") for step in shown]
     if len(shown) < len(edge.steps):
         title.append(run(f"…{edge.steps[-1]}", "step"))
-    if edge.trigger:
-        title.append(run(edge.trigger, "trigger", bold=bold))
-    if edge.count:
-        title.append(run(f"{edge.count:,}", "trigger", bold=True))
+    words = f"{edge.trigger} ×{edge.count:,}" if edge.count else edge.trigger
+    if words:
+        title.append(run(words, "trigger", bold=bold))
     rows = [tuple(title)] if title else []
     if edge.conditions:
         rows.append((run(f"[{', '.join(edge.conditions)}]", "condition"),))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sojourn.drawing.geometry import Point, Stroke
+    from sojourn.drawing._geometry import Point, Stroke
     from sojourn.drawing.graph import Edge
 
 #: Half the border of a node: an arrow ends at its outer side.

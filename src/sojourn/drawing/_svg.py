@@ -12,8 +12,7 @@ from sojourn.drawing._sizes import BOLD, SIZES, height_of, offsets
 from sojourn.drawing._style import FONTS, Rule, Theme, sheet
 
 if TYPE_CHECKING:
-    from sojourn.drawing._sizes import Block, Run
-    from sojourn.drawing.geometry import (
+    from sojourn.drawing._geometry import (
         Band,
         Geometry,
         PlacedEdge,
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
         Point,
         Stroke,
     )
+    from sojourn.drawing._sizes import Block, Run
 
 _RING = 3.5
 _PILL_HEIGHT = 14.0

@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from sojourn.drawing._sizes import Block
     from sojourn.drawing.graph import Edge, Graph, Node
 
-__all__ = ["Band", "Box", "Geometry", "PlacedEdge", "PlacedNode", "Point", "Stroke"]
-
 Point = tuple[float, float]
 
 #: A cubic Bézier curve: its two ends with their control points between.

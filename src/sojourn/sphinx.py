@@ -1,0 +1,114 @@
+"""A Sphinx extension: the directive `lifecycle` draws a job class where it stands in the documentation.
+
+Add `"sojourn.sphinx"` to `extensions` in `conf.py`, then write::
+
+    .. lifecycle:: machine_shop.MachineShopJob
+       :direction: TB
+       :caption: What may happen to a part.
+
+The picture is SVG inside the page, without scripts or files beside it, and follows the theme of the page into the dark.
+Where there are no pictures, the lifecycle is drawn with characters.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+
+from sojourn.drawing import draw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+
+__all__ = ["LifecycleDirective", "lifecycle_node", "setup"]
+
+
+class lifecycle_node(nodes.General, nodes.Element):  # noqa: N801  # docutils finds its visitors by this name
+    """A picture in a document; its text form is its child, for builders that cannot show it."""
+
+
+def _direction(argument: str) -> str:
+    return directives.choice(argument, ("LR", "TB", "lr", "tb")).upper()
+
+
+class LifecycleDirective(SphinxDirective):
+    """Draw a job class, a lifecycle, or anything else that a dotted name leads to and that can be drawn."""
+
+    required_arguments = 1
+    final_argument_whitespace = False
+    option_spec: ClassVar[dict[str, Callable[[str], Any]]] = {
+        "direction": _direction,
+        "caption": directives.unchanged,
+        "name": directives.unchanged,
+    }
+
+    def run(self) -> list[nodes.Node]:
+        """Return a figure with the picture in it."""
+        direction = self.options.get("direction", "LR")
+        try:
+            thing = _import(self.arguments[0])
+            picture = draw(thing, format="svg", direction=direction)
+            words = draw(thing, format="text", direction=direction)
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
+            raise self.error(str(error)) from error
+        self.env.note_reread()
+        node = lifecycle_node(picture=str(picture))
+        node += nodes.literal_block(words, words, language="none")
+        figure = nodes.figure("", node, classes=["sojourn-lifecycle"])
+        if "caption" in self.options:
+            parsed, messages = self.parse_inline(self.options["caption"])
+            figure += nodes.caption("", "", *parsed)
+            self.add_name(figure)
+            return [figure, *messages]
+        self.add_name(figure)
+        return [figure]
+
+
+def _import(path: str) -> object:
+    """Return what a dotted path names; a colon may stand between the module and the name."""
+    parts = path.replace(":", ".").split(".")
+    for end in range(len(parts), 0, -1):
+        name = ".".join(parts[:end])
+        try:
+            found: object = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            # Only what is not there may be a class instead of a module; what is broken is reported as it is.
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise
+            continue
+        for attribute in parts[end:]:
+            found = getattr(found, attribute)
+        return found
+    raise ImportError(f"there is no module to import for {path!r}")
+
+
+def _show_picture(translator: Any, node: lifecycle_node) -> None:
+    """Write the SVG into the page."""
+    translator.body.append(node["picture"])
+    raise nodes.SkipNode
+
+
+def _show_words(translator: Any, node: lifecycle_node) -> None:
+    """Leave it to the literal block inside."""
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Add the directive to Sphinx."""
+    words = (_show_words, _show_words)
+    app.add_node(
+        lifecycle_node,
+        html=(_show_picture, _show_words),
+        latex=words,
+        text=words,
+        man=words,
+        texinfo=words,
+    )
+    app.add_directive("lifecycle", LifecycleDirective)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
