@@ -38,6 +38,7 @@ _SHAPE: list[Rule] = [
     (".sj-end,.sj-state", "font-weight:600"),
     (".sj-grid", "stroke-width:1px"),
     (".sj-bar", "stroke-width:1px"),
+    (".sj-added", "fill-opacity:.55"),
     (".sj-uncertain", "fill-opacity:.22;stroke-dasharray:3 2"),
     (".sj-sign", "fill:none;stroke-width:1.6px;stroke-linecap:round;stroke-linejoin:round"),
 ]
@@ -50,8 +51,7 @@ _PAINT: list[Rule] = [
     (".sj-QUEUED", "fill:{queued};stroke:{queued}"),
     (".sj-RUNNING", "fill:{running};stroke:{running}"),
     (".sj-other", "fill:{plain};stroke:{plain}"),
-    (".sj-inside", "fill:#ffffff"),
-    (".sj-QUEUED-ink", "fill:#451a03"),
+    (".sj-inside", "fill:{ink}"),
     *(
         rule
         for tone in _FINALS.values()
@@ -150,7 +150,8 @@ def _bar(bar: Bar, left: float, y: float, scale: float) -> str:
     x, width = left + bar.begin * scale, max((bar.end - bar.begin) * scale, 0.8)
     inset = 0.5 if width > 2 else 0.0
     kind = bar.status if bar.status in _HEIGHTS else "other"
-    classes = f"sj-bar sj-{kind}" + " sj-uncertain" * bar.uncertain
+    classes = f"sj-bar sj-{kind}" + " sj-added" * (bar.state != bar.status)
+    classes += " sj-uncertain" * bar.uncertain
     known = "at a time that nobody saw" if bar.uncertain else duration(bar.end - bar.begin)
     rect = (
         f'<rect class="{classes}" x="{number(x + inset)}" y="{number(y - height / 2 + inset)}"'
@@ -186,6 +187,7 @@ def _table(chart: Chart, top: float) -> tuple[list[str], float]:
 def _table_row(state: StateStatistics, status: str, at: tuple[float, float, float]) -> list[str]:
     name, shares, y = at
     kind = status if status in _HEIGHTS else "other"
+    kind += " sj-added" * (state.state != status)
     height = _HEIGHTS.get(status, 9.0)
     middle = y - 4.2
     swatch = (

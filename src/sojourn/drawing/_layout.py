@@ -103,7 +103,7 @@ def plan(graph: Graph, direction: Direction) -> Plan:
     coarse = _coarse(result)
     order(coarse, _bias(graph, coarse))
     result.web = _fine(result, coarse)
-    result.across = coordinates(result.web, lambda a, b: _distance(result.web, a, b))
+    result.across = coordinates(result.web, lambda a, b: _distance(result, a, b))
     _stretch(result)
     return result
 
@@ -241,11 +241,17 @@ def _label(plan: Plan, number: int, layer: int) -> Vertex:
     )
 
 
-def _distance(web: Web, a: int, b: int) -> float:
+def _distance(plan: Plan, a: int, b: int) -> float:
     """Return how far the lines of two neighbours stand apart at least."""
-    first, second = web.vertices[a], web.vertices[b]
+    first, second = plan.web.vertices[a], plan.web.vertices[b]
     nodes = (first.node is not None) + (second.node is not None)
-    clear = (26.0 if nodes == 2 else 15.0) if nodes else 7.0 if first.layer % 2 else 12.0
+    if nodes:
+        clear = 26.0 if nodes == 2 else 15.0
+    elif first.layer % 2:
+        # Another font may be wider, and from top to bottom only width keeps labels apart.
+        clear = 7.0 if plan.level else 10.0
+    else:
+        clear = 12.0
     return first.trail + clear + second.lead
 
 

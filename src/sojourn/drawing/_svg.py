@@ -231,6 +231,10 @@ def _heat(placed: PlacedNode) -> str:
     )
 
 
+def _backward(strokes: tuple[Stroke, ...]) -> tuple[Stroke, ...]:
+    return tuple((d, c, b, a) for a, b, c, d in reversed(strokes))
+
+
 def _path(strokes: tuple[Stroke, ...]) -> str:
     parts = []
     at: Point | None = None
@@ -258,6 +262,10 @@ def _edge(placed: PlacedEdge) -> str:
     edge = placed.edge
     classes = ["edge", edge.mark] + ["inferred"] * edge.inferred + ["travelled"] * bool(edge.count)
     steps = " ".join(map(str, edge.steps))
+    # Edges that arrive as one line lie on each other there. Dashes are counted from where a path begins, so they
+    # cover each other exactly when the paths begin at the common end.
+    dashed = edge.inferred or edge.mark == "never"
+    strokes = _backward(placed.strokes) if dashed else placed.strokes
     parts = [
         f'<g class="{" ".join(f"sj-{c}" for c in classes)}"',
         attribute("data-trigger", edge.trigger),
@@ -267,7 +275,7 @@ def _edge(placed: PlacedEdge) -> str:
         attribute("data-count", str(edge.count)) if edge.count is not None else "",
         ">",
         tooltip(_story(placed), edge.description),
-        _arrow(placed.strokes, placed.head, placed.width),
+        _arrow(strokes, placed.head, placed.width),
     ]
     if placed.label:
         parts.append(_rows(placed.text, placed.label.x, placed.label.y))
