@@ -6,6 +6,7 @@ hides them, fails here.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 import re
@@ -1153,6 +1154,55 @@ def named_callbacks_of_every_kind() -> None:
             pass
 
         _lambda = lambda self, event: None  # noqa: E731  # a method of another make
+
+
+@sound
+def a_method_whose_decorator_takes_the_event() -> None:
+    def without_event(method: Callable[[Any], None]) -> Callable[[Any, Any], None]:
+        @functools.wraps(method)
+        def wrapper(self: Any, event: Any) -> None:
+            method(self)
+
+        return wrapper
+
+    class Odd(BaseJob[Any]):
+        finish = Transition(RUNNING, DONE, after="_note")
+
+        @without_event
+        def _note(self) -> None:
+            pass
+
+
+@sound
+def a_coroutine_whose_decorator_runs_it() -> None:
+    def in_a_loop(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], None]:
+        @functools.wraps(method)
+        def wrapper(self: Any, event: Any) -> None:
+            asyncio.run(method(self, event))
+
+        return wrapper
+
+    class Odd(BaseJob[Any]):
+        finish = Transition(RUNNING, DONE, after="_note")
+
+        @in_a_loop
+        async def _note(self, event: Any) -> None:
+            pass
+
+
+@sound
+def methods_made_by_functools() -> None:
+    class Odd(BaseJob[Any]):
+        finish = Transition(RUNNING, DONE, before="_loudly", after="_by_kind")
+
+        def _say(self, loud: bool, event: Any) -> None:
+            pass
+
+        _loudly = functools.partialmethod(_say, True)
+
+        @functools.singledispatchmethod
+        def _by_kind(self, event: Any) -> None:
+            pass
 
 
 @sound
