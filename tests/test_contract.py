@@ -6,9 +6,12 @@ hides them, fails here.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +24,7 @@ Declare = Callable[[], object]
 BROKEN: list[Any] = []
 SOUND: list[Any] = []
 
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "lifecycle-errors.md"
 SIX = "known are CANCELLED, DONE, ERROR, INITIALIZING, QUEUED, RUNNING"
 
 
@@ -60,6 +64,36 @@ def test_a_message_is_one_sentence_with_a_way_out(
         assert not problem.endswith(".")
         assert "\n" not in problem
         assert "0x" not in problem
+
+
+def test_every_message_has_its_place_on_the_page_that_mends_it() -> None:
+    told = re.findall(r"^  - (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    on_the_page = {pattern(problem) for problem in told}
+
+    missing = {
+        problem
+        for case in BROKEN
+        for problem in case.values[1]
+        if pattern(problem) not in on_the_page
+    }
+
+    assert missing == set()
+
+
+def pattern(problem: str) -> str:
+    """Return what remains of a message without the names of one class."""
+    for names, stand_in in {
+        r"(did you mean|known are) .+": "(hint)",
+        r"^(conditions|unless|before|after|on_enter|on_exit) of": "(callback) of",
+        r"(from|to) [\w*]+, which is no state": "(place), which is no state",
+        r"define it in \w+": "define it",
+        r"\b(accepted|stopped) =": "(name) =",
+        r"a (state|transition) is": "a (kind) is",
+        r"'[^']*'|Transition\([^)]*\)|\b\w*[A-Z_]\w*\b|\d+|\*": "(name)",
+        r"\(name\) and \(name\) with": "(name) with",
+    }.items():
+        problem = re.sub(names, stand_in, problem)
+    return problem
 
 
 @pytest.mark.parametrize("declare", SOUND)
@@ -1120,6 +1154,55 @@ def named_callbacks_of_every_kind() -> None:
             pass
 
         _lambda = lambda self, event: None  # noqa: E731  # a method of another make
+
+
+@sound
+def a_method_whose_decorator_takes_the_event() -> None:
+    def without_event(method: Callable[[Any], None]) -> Callable[[Any, Any], None]:
+        @functools.wraps(method)
+        def wrapper(self: Any, event: Any) -> None:
+            method(self)
+
+        return wrapper
+
+    class Odd(BaseJob[Any]):
+        finish = Transition(RUNNING, DONE, after="_note")
+
+        @without_event
+        def _note(self) -> None:
+            pass
+
+
+@sound
+def a_coroutine_whose_decorator_runs_it() -> None:
+    def in_a_loop(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], None]:
+        @functools.wraps(method)
+        def wrapper(self: Any, event: Any) -> None:
+            asyncio.run(method(self, event))
+
+        return wrapper
+
+    class Odd(BaseJob[Any]):
+        finish = Transition(RUNNING, DONE, after="_note")
+
+        @in_a_loop
+        async def _note(self, event: Any) -> None:
+            pass
+
+
+@sound
+def methods_made_by_functools() -> None:
+    class Odd(BaseJob[Any]):
+        finish = Transition(RUNNING, DONE, before="_loudly", after="_by_kind")
+
+        def _say(self, loud: bool, event: Any) -> None:
+            pass
+
+        _loudly = functools.partialmethod(_say, True)
+
+        @functools.singledispatchmethod
+        def _by_kind(self, event: Any) -> None:
+            pass
 
 
 @sound

@@ -57,7 +57,9 @@ def test_the_page_of_the_job_declares_what_the_class_declares() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_module_that_users_may_type_has_its_page(module: str) -> None:
-    assert re.search(rf"^\.\. (automodule|py:module):: sojourn\.{module}$", page(module), re.MULTILINE)
+    assert re.search(
+        rf"^\.\. (automodule|py:module):: sojourn\.{module}$", page(module), re.MULTILINE
+    )
 
 
 def test_the_first_minute_is_what_the_readme_shows() -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable
-from typing import TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
+from sojourn._handle import firing
 from sojourn._looking import Looking, Rhythm
 from sojourn.history import Entry
 
@@ -19,6 +22,10 @@ T = TypeVar("T")
 __all__ = ["changes", "result"]
 
 LONGEST_PAUSE = 5.0
+
+#: Threads in which backends are asked on behalf of event loops. Not the loop's own: an application
+#: may have filled those with calls that wait for the very jobs that nobody could then look at.
+ASKING = 32
 
 
 async def result(job: Looking, collect: Callable[[], T], must_fetch: Callable[[], bool]) -> T:
@@ -29,15 +36,19 @@ async def result(job: Looking, collect: Callable[[], T], must_fetch: Callable[[]
         collect: Returns the result, and may block if ``must_fetch`` says so.
         must_fetch: Whether the backend has to be asked.
     """
+    if firing:
+        job._sj_refuse_inside("await", always=True)
     if job._sj_last[0] not in job._sj_rules.finals:
         job._sj_check_waitable()
         async for _ in changes(job):
             pass
-    return await asyncio.to_thread(collect) if must_fetch() else collect()
+    return await _apart(collect) if must_fetch() else collect()
 
 
 async def changes(job: Looking) -> AsyncIterator[Entry]:
     """Yield all entries of ``job``, past and to come, up to the final one."""
+    if firing:
+        job._sj_refuse_inside("changes", always=True)
     loop = asyncio.get_running_loop()
     news = asyncio.Event()
 
@@ -72,5 +83,20 @@ async def _next(job: Looking, news: asyncio.Event, rhythm: Rhythm) -> None:
     try:
         await asyncio.wait_for(news.wait(), max(0.0, rhythm.due() - loop.time()))
     except TimeoutError:
-        await asyncio.to_thread(job._sj_try_poll, None)
+        await _apart(job._sj_try_poll, None)
         rhythm.beat()
+
+
+_askers: list[ThreadPoolExecutor] = []
+
+
+async def _apart(ask: Callable[..., T], *arguments: Any) -> T:
+    """Call ``ask`` in a thread of ours."""
+    if not _askers:
+        _askers.append(ThreadPoolExecutor(ASKING, thread_name_prefix="sojourn-ask"))
+    return await asyncio.get_running_loop().run_in_executor(_askers[0], ask, *arguments)
+
+
+if hasattr(os, "register_at_fork"):
+    # Its threads are not in the child.
+    os.register_at_fork(after_in_child=_askers.clear)

@@ -138,7 +138,7 @@ class Commanding(Reconciling):
             plans = self._sj_rules.tables.get("submit", {}).get(self._sj_last[0])
             if plans is None:
                 raise self._sj_rules.refusal(self._sj_id, "submit", self._sj_last[0])
-            plan = self._sj_choose(plans, Event(self, (), {}, False))
+            plan = self._sj_choose(plans, Event(self, (), {}))
             if plan is None:
                 raise self._sj_denial("submit", "its conditions say no; nothing was sent")
             # The claimant first: whoever finds the claim finds whose it is.
@@ -246,7 +246,7 @@ class Commanding(Reconciling):
             raise self._sj_denial("reconcile", sealed)
         claim, before = self._sj_claimed(), self._sj_last
         if claim == "uncertain":
-            self._sj_settle(self._sj_known())
+            self._sj_find_out(self._sj_known())
         elif claim == "sent" and before[0] in self._sj_rules.tables.get("submit", {}):
             # The backend has it, and then an interrupt or a callback kept the step from us.
             self._sj_found(f"accepted as {self.native_id}")
@@ -260,7 +260,7 @@ class Commanding(Reconciling):
         """Poll once; the waiting part of a job knows how."""
         raise NotImplementedError
 
-    def _sj_settle(self, facts: Facts) -> None:
+    def _sj_find_out(self, facts: Facts) -> None:
         """Ask `_find` about an uncertain submission, and act on its answer."""
         if not overrides(self._find, Commanding._find):
             raise SubmitUncertainError(
@@ -287,7 +287,7 @@ class Commanding(Reconciling):
                     facts.claim, facts.doubt = "sent", ""
                 plans = self._sj_rules.tables.get("submit", {}).get(self._sj_last[0])
                 if plans is not None:
-                    event = Event(self, (), {}, False)
+                    event = Event(self, (), {})
                     plan = self._sj_choose(plans, event) or plans[-1]
                     self._sj_step(plan, _clock.wall(), more)
         finally:

@@ -30,7 +30,7 @@ class Declarations:
         states: State by attribute name.
         steps: Declarations by trigger, each with its attribute name.
         removed: Attributes that a ``= None`` took away.
-        lost: State attributes that became something else.
+        lost: What stands where a state was declared; ``None`` if a base state was removed.
     """
 
     states: dict[str, State] = field(default_factory=dict)
@@ -40,22 +40,19 @@ class Declarations:
 
     def add(self, namespace: Mapping[str, object]) -> None:
         """Take up the declarations of one class body, in their order."""
-        inherited = self.steps
-        self.steps = dict(inherited)
         fresh: set[str] = set()
         for name, value in namespace.items():
             if isinstance(value, State):
                 self.states[name] = value
+            elif name in self.states and (value is not None or name in JobStatus.__members__):
+                self.lost[name] = value
             elif isinstance(value, Transition):
                 self._step(name, value, fresh)
             elif value is None:
                 self._remove(name)
-            elif name in self.states:
-                self.lost[name] = value
-                del self.states[name]
 
     def _step(self, name: str, declared: Transition[Any], fresh: set[str]) -> None:
-        trigger = declared.trigger or name
+        trigger = name if declared.trigger is None else declared.trigger
         if trigger not in fresh:
             # Whatever its attribute was called, the inherited declaration is replaced, and the
             # trigger takes its place in the order at this line.
@@ -90,7 +87,7 @@ def _closest(word: object, names: Iterable[str]) -> str | None:
 
 
 def prove(
-    owner: type, declared: Declarations, status_map: object, reserved: frozenset[str]
+    owner: type, declared: Declarations, status_map: object, root: type | None
 ) -> tuple[Lifecycle, dict[Hashable, State | JobStatus]]:
     """Check a class against the contract.
 
@@ -98,7 +95,7 @@ def prove(
         owner: The class, for the look-up of its callbacks.
         declared: Its declarations, those of its bases included.
         status_map: Its map from raw words to states.
-        reserved: Names that `BaseJob` defines and that no declaration may hide.
+        root: The class whose names no declaration may hide: `BaseJob`, or ``None`` for itself.
 
     Returns:
         The lifecycle, and the status map with every place resolved.
@@ -106,7 +103,7 @@ def prove(
     Raises:
         LifecycleError: The class breaks a rule; the error names every problem.
     """
-    proof = _Proof(owner, declared, reserved)
+    proof = _Proof(owner, declared, root)
     words = dict(proof.resolve_words(status_map))
     problems = tuple(dict.fromkeys(proof.run()))
     if problems:
@@ -117,14 +114,23 @@ def prove(
 class _Proof:
     """One run of all checks over one class."""
 
-    def __init__(self, owner: type, declared: Declarations, reserved: frozenset[str]) -> None:
+    def __init__(self, owner: type, declared: Declarations, root: type | None) -> None:
         self.owner = owner
         self.declared = declared
-        self.reserved = reserved
+        self.root = root
+        self.triggers_of_root = getattr(root, "_sj_declared", {}).keys()
+        self.reserved = frozenset(dir(root) if root else ()) - self.triggers_of_root
         self.unknown: list[str] = []
-        # A state that an inherited transition names may have been declared again since: the
-        # name counts.
-        self.states = {name: _named(state, name) for name, state in declared.states.items()}
+        self.names: dict[int, str] = {}
+        self.aliases: dict[str, str] = {}
+        for name, state in declared.states.items():
+            if (first := self.names.setdefault(id(state), name)) != name:
+                self.aliases[name] = first
+        self.states = {
+            name: _named(state, name)
+            for name, state in declared.states.items()
+            if name not in self.aliases
+        }
         self.lifecycle = Lifecycle(tuple(self.states.values()), tuple(self._edges()))
 
     def run(self) -> Iterator[str]:
@@ -137,6 +143,7 @@ class _Proof:
         yield from self._always_possible("fail", "ERROR")
         yield from self._always_possible("cancel", "CANCELLED")
         yield from self._one_place()
+        yield from self._joined()
         yield from self._names()
         yield from self._callbacks()
 
@@ -178,12 +185,16 @@ class _Proof:
                 yield source
 
     def _place(self, place: object, where: str) -> State | None:
-        if isinstance(place, State | str):
-            name = place.name if isinstance(place, State) else str(place)
-            if name in self.states:
-                return self.states[name]
-        else:
-            name = repr(place)
+        if not isinstance(place, State | str):
+            known = ", ".join(sorted(self.states))
+            self.unknown.append(f"{where} {place!r}, which is no state; known are {known}")
+            return None
+        name = place.name if isinstance(place, State) else str(place)
+        # A state that an inherited transition names may have been declared again since, and then
+        # its name counts; one that two classes share has a name in each.
+        name = self.names.get(id(place), name)
+        if name in self.states:
+            return self.states[name]
         shown = name or "a State that is not an attribute of the class"
         self.unknown.append(f"{where} {shown}, which is no state; {nearest(name, self.states)}")
         # The other rules are checked as if the nearest name had been meant, so that one slip
@@ -208,22 +219,25 @@ class _Proof:
     # Rule 1: the six base states, and what the others stand for.
 
     def _base_states(self) -> Iterator[str]:
+        for name, value in self.declared.lost.items():
+            found = "removed" if value is None else f"hidden by {value!r:.60}"
+            if name in JobStatus.__members__:
+                yield f"the base state {name} is {found}; every job keeps the six base states"
+            else:
+                yield f"the state {name} is {found}; give the attribute another name"
         for status in JobStatus:
             state = self.states.get(status.value)
-            if state is None:
-                taken = self.declared.lost.get(status.value)
-                found = "removed" if taken is None else f"hidden by {taken!r}"
-                yield f"the base state {status} is {found}; every job keeps the six base states"
-            elif state.status is not status:
+            if state is not None and state.status is not status:
                 yield (
                     f"{status} stands for {state.status}, but a base state stands for its own "
                     "status; give your state another name"
                 )
 
     def _other_states(self) -> Iterator[str]:
-        seen: dict[int, str] = {}
         for name, state in self.declared.states.items():
-            if not isinstance(state.status, JobStatus):
+            if name in self.aliases:
+                yield f"{self.aliases[name]} and {name} are one State object; write State(…) for each"
+            elif not isinstance(state.status, JobStatus):
                 hint = nearest(state.status, JobStatus.__members__)
                 yield f"{name} stands for {state.status!r}, which is no JobStatus; {hint}"
             elif name not in JobStatus.__members__ and state.status.is_final:
@@ -231,8 +245,6 @@ class _Proof:
                     f"{name} stands for {state.status}, but {state.status} is one state; "
                     f"let {name} stand for RUNNING, or use {state.status} itself"
                 )
-            if (other := seen.setdefault(id(state), name)) != name:
-                yield f"{other} and {name} are one State object; write State(…) for each"
 
     # Rules 2 and 3: forward only, and final is final.
 
@@ -316,11 +328,34 @@ class _Proof:
                     f"'{trigger}' leads from {source} to {places} with nothing to tell its "
                     f"{len(edges)} branches apart; give all but the last conditions= or unless="
                 )
+                continue
+            for number, edge in enumerate(edges):
+                if (first := _stronger(edges[:number], edge)) is not None:
+                    yield (
+                        f"'{trigger}' never takes its branch from {source} to {edge.dest.name}, "
+                        f"because the one to {first.dest.name} comes first and asks no more; "
+                        "give them conditions that tell them apart"
+                    )
+
+    def _joined(self) -> Iterator[str]:
+        for attributes in self.declared.steps.values():
+            for name, transition in attributes.items():
+                named = dict.fromkeys(
+                    each.trigger if each.trigger is not None else each.attribute
+                    for each in transition.branches
+                    if each is not transition
+                )
+                triggers = [str(each) for each in named if each]
+                if len(triggers) > 1:
+                    yield (
+                        f"'{name}' joins branches of '{triggers[0]}' and '{triggers[1]}'; join "
+                        "branches of one trigger, and declare the other under an attribute of its own"
+                    )
 
     # Rule 6: names and callbacks.
 
     def _names(self) -> Iterator[str]:
-        for name in self.states:
+        for name in self.declared.states:
             yield from self._name(name, "a state")
         for trigger, attributes in self.declared.steps.items():
             for name in attributes:
@@ -329,11 +364,14 @@ class _Proof:
                 yield f"the trigger name {trigger!r} is no identifier; rename it"
             elif trigger in self.reserved - {"submit", "cancel"} and trigger not in attributes:
                 yield f"the trigger name '{trigger}' is a method of BaseJob; rename it"
+        for name, value in vars(self.owner).items():
+            if self._hides(name, value):
+                yield f"'{name}' would hide what BaseJob defines under that name; rename it"
 
     def _name(self, name: str, what: str, trigger: str = "") -> Iterator[str]:
         if not _is_name(name):
             yield f"the name {name!r} of {what} is no identifier; rename it"
-        elif name in self.reserved:
+        elif name in self.reserved or (not trigger and self._is_trigger_of_root(name)):
             hint = "rename it"
             if trigger in _STEP_NAMES:
                 hint = (
@@ -341,6 +379,20 @@ class _Proof:
                     f"{_STEP_NAMES[trigger]} = Transition(…, trigger='{trigger}')"
                 )
             yield f"'{name}' would hide what BaseJob defines under that name; {hint}"
+
+    def _is_trigger_of_root(self, name: str) -> bool:
+        return name in self.triggers_of_root and name not in JobStatus.__members__
+
+    def _hides(self, name: str, value: object) -> bool:
+        """Whether a plain value stands where `BaseJob` has a method; methods may override it."""
+        if name.startswith("__") or isinstance(value, State | Transition):
+            return False
+        if name.startswith("_sj_") or callable(value) or hasattr(value, "__get__"):
+            return False
+        if self._is_trigger_of_root(name):
+            return value is not None
+        found = inspect.getattr_static(self.root, name, None) if name in self.reserved else None
+        return name == "lifecycle" or hasattr(found, "__get__")
 
     def _callbacks(self) -> Iterator[str]:
         for state in self.states.values():
@@ -353,6 +405,7 @@ class _Proof:
                     yield from self._callback(callback, f"{role} of '{edge.trigger}'")
 
     def _callback(self, callback: object, where: str) -> Iterator[str]:
+        named = isinstance(callback, str)
         if isinstance(callback, str):
             found = inspect.getattr_static(self.owner, callback, None)
             if not _is_name(callback) or found is None:
@@ -362,6 +415,12 @@ class _Proof:
             if isinstance(found, State | Transition) or callback in self.declared.steps:
                 yield f"{where} names '{callback}', which is declared, not a method; name a method"
                 return
+            if not _takes_an_event(found, method=not isinstance(found, staticmethod)):
+                yield (
+                    f"{where} names '{callback}', which cannot be called with one event; "
+                    f"write def {callback}(self, event)"
+                )
+                return
             callback = inspect.unwrap(getattr(found, "__func__", found))
             if isinstance(callback, property):
                 return
@@ -369,8 +428,13 @@ class _Proof:
             yield f"{where} is {callback!r}, which cannot be called; give a method name or a callable"
         elif _is_coroutine(callback):
             yield (
-                f"{where} is the coroutine {getattr(callback, '__name__', callback)!r}, which "
+                f"{where} is the coroutine {_called(callback)}, which "
                 "nobody would await; make it a plain function, or follow job.changes()"
+            )
+        elif not named and not _takes_an_event(callback, method=False):
+            yield (
+                f"{where} is {_called(callback)}, which cannot be called with one event; "
+                "give it one parameter"
             )
 
     def _near(self, name: str, known: list[str]) -> str:
@@ -390,8 +454,8 @@ def _final(state: State) -> bool:
     return isinstance(state.status, JobStatus) and state.status.is_final
 
 
-def _is_name(name: str) -> bool:
-    return name.isidentifier() and not keyword.iskeyword(name)
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
 
 
 def _is_coroutine(callback: Callable[..., object]) -> bool:
@@ -401,6 +465,33 @@ def _is_coroutine(callback: Callable[..., object]) -> bool:
         for test in (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
         for each in (callback, call)
     )
+
+
+def _called(callback: object) -> str:
+    return repr(getattr(callback, "__name__", callback))
+
+
+def _takes_an_event(found: object, *, method: bool) -> bool:
+    """Whether a callback can be called with one event; what cannot be told counts as a yes."""
+    wrapped = isinstance(found, staticmethod | classmethod)
+    function = getattr(found, "__func__", found) if wrapped else found
+    if not callable(function):
+        return True
+    try:
+        inspect.signature(function).bind(*([None, None] if method else [None]))
+    except TypeError:
+        return False
+    except ValueError:
+        return True  # some builtins do not tell
+    return True
+
+
+def _stronger(earlier: list[Edge], edge: Edge) -> Edge | None:
+    """Return a branch that is always taken where ``edge`` would be."""
+    for first in earlier:
+        if set(first.conditions) <= set(edge.conditions) and set(first.unless) <= set(edge.unless):
+            return first
+    return None
 
 
 def _closure(start: str, steps: Mapping[str, set[str]]) -> set[str]:

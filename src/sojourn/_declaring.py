@@ -35,7 +35,7 @@ class JobMeta(ABCMeta):
         declared = Declarations()
         for each in reversed(cls.__mro__):
             declared.add(each.__dict__.get("_sj_declared", each.__dict__))
-        lifecycle, words = prove(cls, declared, cls.status_map, _reserved(cls))
+        lifecycle, words = prove(cls, declared, cls.status_map, _root(cls))
         fix = type.__setattr__
         own = {k: v for k, v in namespace.items() if v is None or isinstance(v, State | Transition)}
         fix(cls, "_sj_declared", own)
@@ -82,13 +82,10 @@ class _Removed:
         raise AttributeError(f"{owner.__name__} has removed the trigger {self.name!r}")
 
 
-def _reserved(cls: type) -> frozenset[str]:
-    """Return the names that the root of all job classes defines, declarations excepted."""
+def _root(cls: type) -> type | None:
+    """Return the root of all job classes, or ``None`` for the root itself."""
     root = [each for each in cls.__mro__ if isinstance(each, JobMeta)][-1]
-    if root is cls:
-        return frozenset()
-    declared: dict[str, object] = root.__dict__["_sj_declared"]
-    return frozenset(dir(root)) - declared.keys()
+    return None if root is cls else root
 
 
 def _install(cls: JobMeta, rules: Rules, declared: Declarations) -> None:
@@ -110,6 +107,10 @@ def _install(cls: JobMeta, rules: Rules, declared: Declarations) -> None:
         for trigger in ("submit", "cancel")
         if trigger in rules.tables
     }
+    for name, state in rules.states.items():
+        if isinstance(cls.__dict__.get(name), State):
+            # One State object may have been declared in two classes, under two names.
+            type.__setattr__(cls, name, state)
     for name in declared.removed:
         removed = _Removed()
         removed.name = name

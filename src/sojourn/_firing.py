@@ -42,7 +42,7 @@ class Firing(Telling):
             plans = self._sj_rules.tables.get(trigger, {}).get(self._sj_last[0], ())
             if not plans or self._sj_sealed():
                 return False
-            return self._sj_choose(plans, Event(self, args, kwargs, False)) is not None
+            return self._sj_choose(plans, Event(self, args, kwargs)) is not None
 
     def trigger(self, trigger: str, /, *args: Any, **kwargs: Any) -> bool:
         """Fire a trigger by its name, as the method of that name does.
@@ -82,7 +82,7 @@ class Firing(Telling):
                 if plans is None:
                     raise rules.refusal(self._sj_id, trigger, state)
                 if plans[0].calls or len(plans) > 1:
-                    return self._sj_try(plans, Event(self, args, kwargs, False), origin)
+                    return self._sj_try(plans, Event(self, args, kwargs, origin))
                 self._sj_commit(
                     plans[0], _clock.wall(), self._sj_more(plans[0], args, kwargs, origin)
                 )
@@ -124,18 +124,17 @@ class Firing(Telling):
             else:
                 firing[ident] = outer
 
-    def _sj_try(self, plans: tuple[Plan, ...], event: Event, origin: Origin) -> bool:
+    def _sj_try(self, plans: tuple[Plan, ...], event: Event) -> bool:
         """Take the first branch whose conditions hold, under the lock; tell whether one did."""
         ident = get_ident()
         outer = firing.get(ident)
         try:
             firing[ident] = (self, False)
-            plan = _first(plans, event)
-            if plan is None:
-                return False
-            more = self._sj_more(plan, tuple(event.args), event.kwargs, origin)
-            self._sj_pass(plan, event, _clock.wall(), more, ident)
-            return True
+            for plan in plans:
+                event.plan = plan
+                if plan.take(self, event):
+                    return True
+            return False
         finally:
             if outer is None:
                 firing.pop(ident, None)
@@ -153,30 +152,32 @@ class Firing(Telling):
         if not plan.calls:
             self._sj_commit(plan, at, more)
             return
+        event = Event(self, args, {})
+        event.plan = plan
+        event.fact = (at, more)
+        event.inferred = more is not None and more[1]
         ident = get_ident()
         outer = firing.get(ident)
         try:
             firing[ident] = (self, False)
-            event = Event(self, args, {}, more is not None and more[1])
-            event.plan = plan
-            self._sj_pass(plan, event, at, more, ident)
+            plan.walk(self, event)
         finally:
             if outer is None:
                 firing.pop(ident, None)
             else:
                 firing[ident] = outer
 
-    def _sj_pass(
-        self, plan: Plan, event: Event, at: float | None, more: More | None, ident: int
-    ) -> None:
-        """Call what may refuse, commit, call what follows; `firing` says where we are."""
-        if plan.before is not None:
-            plan.before(self, event)
-        self._sj_commit(plan, at, more)
-        if plan.after is not None:
-            event.changed = True
-            firing[ident] = (self, True)
-            plan.after(self, event)
+    def _sj_settle(self, event: Event) -> None:
+        """Make the change; the compiled branches call this between what may refuse and the rest."""
+        if event.fact is not None:
+            at, more = event.fact
+        else:
+            at, more = _clock.wall(), None
+            if event.args or event.kwargs or event.origin != "trigger":
+                more = self._sj_more(event.plan, tuple(event.args), event.kwargs, event.origin)
+        self._sj_commit(event.plan, at, more)
+        event.changed = True
+        firing[get_ident()] = (self, True)
 
     def _sj_commit(self, plan: Plan, at: float | None, more: More | None) -> None:
         """Keep the step where that outlives us, then publish it with a single store."""

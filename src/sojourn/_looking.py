@@ -240,10 +240,10 @@ class Looking(Commanding):
 
     def _sj_check_waitable(self) -> None:
         """Refuse to wait for what nobody has asked for, or nobody knows of."""
+        if self._sj_sealed() and not self.state.is_final:
+            raise JobError(f"job {self._sj_id!r} cannot be waited for; {self._sj_sealed()}")
         if self.state.status is not JobStatus.INITIALIZING:
             return
-        if self._sj_sealed():
-            raise JobError(f"job {self._sj_id!r} cannot be waited for; {self._sj_sealed()}")
         claim = self._sj_claimed()
         if not claim:
             raise JobError(

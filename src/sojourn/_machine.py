@@ -9,8 +9,9 @@ the 77 calls that `transitions` needs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from inspect import getattr_static
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from transitions.core import Condition, EventData, Machine, State, Transition
@@ -19,7 +20,6 @@ from transitions.core import Event as MachineEvent
 __all__ = ["Event", "JobMachine", "Plan", "build", "compile_tables"]
 
 Callback = str | Callable[..., object]
-Runner = Callable[[Any, "Event"], object]
 Tables = dict[str, dict[str, tuple["Plan", ...]]]
 
 
@@ -143,9 +143,9 @@ class Plan:
         source: Name of the state it leaves.
         dest: Name of the state it enters.
         new_attempt: Whether it starts a new attempt.
-        condition: Runs the conditions; ``None`` where there are none.
-        before: Runs what `transitions` runs before the change; ``None`` where that is nothing.
-        after: Runs what `transitions` runs after the change; ``None`` where that is nothing.
+        condition: Asks the conditions; ``None`` where there are none.
+        take: Asks the conditions and takes the step; tells whether it did.
+        walk: Takes the step without asking.
         calls: Whether anything is called on the way.
         bare: Nothing to call at all, and no new attempt.
         transition: The transition of the machine that this was compiled from.
@@ -153,17 +153,17 @@ class Plan:
     """
 
     __slots__ = (
-        "after",
         "bare",
-        "before",
         "calls",
         "condition",
         "dest",
         "machine",
         "new_attempt",
         "source",
+        "take",
         "transition",
         "trigger",
+        "walk",
     )
 
     def __init__(self, owner: type, machine: Machine, trigger: str, edge: Transition) -> None:
@@ -176,10 +176,18 @@ class Plan:
         self.machine = machine
         self.transition = edge
         self.new_attempt: bool = getattr(edge, "new_attempt", False)
-        self.condition = _condition(owner, edge.conditions)
-        self.before = _sequence(owner, [*edge.before, *leaving.on_exit])
-        self.after = _sequence(owner, [*entering.on_enter, *edge.after])
-        self.calls = bool(self.condition or self.before or self.after)
+        script = _Script(owner)
+        tests = script.tests(edge.conditions)
+        steps = [
+            *script.calls([*edge.before, *leaving.on_exit]),
+            "job._sj_settle(event)",
+            *script.calls([*entering.on_enter, *edge.after]),
+        ]
+        asked = [f"if not ({' and '.join(tests)}): return False"] if tests else []
+        self.condition = script.compile([f"return {' and '.join(tests)}"]) if tests else None
+        self.take = script.compile([*asked, *steps, "return True"])
+        self.walk = script.compile(steps)
+        self.calls = bool(tests or len(steps) > 1)
         self.bare = not (self.calls or self.new_attempt)
 
 
@@ -193,7 +201,7 @@ class Event(EventData):
         inferred: Whether the step was only inferred from what a backend reported later.
     """
 
-    __slots__ = ("args", "changed", "inferred", "kwargs", "model", "plan")
+    __slots__ = ("args", "changed", "fact", "inferred", "kwargs", "model", "origin", "plan")
 
     # The fields that are rarely asked for are worked out on demand: most callbacks look at
     # ``model``, ``args`` and ``kwargs`` only.
@@ -201,15 +209,21 @@ class Event(EventData):
     result = False
 
     def __init__(
-        self, job: object, args: tuple[Any, ...], kwargs: Mapping[str, Any], inferred: bool
+        self,
+        job: object,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        origin: Any = "trigger",
     ) -> None:
         """Keep what is known before a branch is chosen."""
         self.model = job
         self.args = args
         self.kwargs = kwargs  # type: ignore[assignment]  # the stub says dict
-        self.inferred = inferred
-        self.plan: Plan = None  # type: ignore[assignment]  # set before anybody sees the event
+        self.origin = origin
+        self.inferred = False
         self.changed = False
+        self.fact: Any = None  # what the record will say, where that is known beforehand
+        self.plan: Plan = None  # type: ignore[assignment]  # set before anybody sees the event
 
     @property
     def machine(self) -> Machine:  # type: ignore[override]
@@ -254,40 +268,53 @@ def compile_tables(machine: Machine, owner: type) -> Tables:
     }
 
 
-def _condition(owner: type, conditions: list[Condition]) -> Callable[[Any, Event], bool] | None:
-    # `transitions` compares with == and not by truth, so a condition that answers None is
-    # neither a yes for ``conditions`` nor a no for ``unless``.
-    functions = [each.func for each in conditions]
-    calls = [_call(owner, each, number) for number, each in enumerate(functions)]
-    tests = [f"{call} == {each.target}" for call, each in zip(calls, conditions, strict=True)]
-    return _generate(f"return {' and '.join(tests)}", functions) if tests else None
+class _Script:
+    """Writes the callbacks of one branch as code.
+
+    Names stay names in it, so that a method replaced on the class or on one job is the one that
+    is called, exactly as `transitions` does it. The change itself is the job's `_sj_settle`.
+    """
+
+    def __init__(self, owner: type) -> None:
+        self.owner = owner
+        self.names: dict[str, Any] = {"ask": _ask}
+
+    def tests(self, conditions: list[Condition]) -> list[str]:
+        """Return an expression for each condition."""
+        # `transitions` compares with == and not by truth, so a condition that answers None is
+        # neither a yes for ``conditions`` nor a no for ``unless``.
+        return [f"{self.call(each.func)} == {each.target}" for each in conditions]
+
+    def calls(self, callbacks: Iterable[Any]) -> list[str]:
+        """Return a statement for each callback."""
+        return [self.call(each) for each in callbacks]
+
+    def call(self, callback: Any) -> str:
+        """Return the call of one callback."""
+        if not isinstance(callback, str):
+            name = f"f{len(self.names)}"
+            self.names[name] = callback
+            return f"{name}(event)"
+        found = getattr_static(self.owner, callback, None)
+        if isinstance(found, FunctionType | staticmethod | classmethod):
+            return f"job.{callback}(event)"
+        return f"ask(job, {callback!r}, event)"
+
+    def compile(self, lines: list[str]) -> Callable[[Any, Event], Any]:
+        """Compile a function of the job and the event."""
+        body = "".join(f"\n    {line}" for line in lines)
+        exec(_compiled(f"def run(job, event):{body}"), self.names)  # noqa: S102  # checked identifiers
+        run: Callable[[Any, Event], Any] = self.names.pop("run")
+        return run
 
 
-def _sequence(owner: type, callbacks: list[Any]) -> Runner | None:
-    calls = [_call(owner, each, number) for number, each in enumerate(callbacks)]
-    return _generate("; ".join(calls), callbacks) if calls else None
-
-
-def _call(owner: type, callback: Any, number: int) -> str:
-    if not isinstance(callback, str):
-        return f"f{number}(event)"
-    found = getattr_static(owner, callback, None)
-    if isinstance(found, FunctionType | staticmethod | classmethod):
-        return f"job.{callback}(event)"
-    return f"ask(job, {callback!r}, event)"
+@lru_cache(maxsize=1_000)
+def _compiled(source: str) -> CodeType:
+    # Most branches of most classes have nothing to call, and the same code.
+    return compile(source, "<transition>", "exec")
 
 
 def _ask(job: object, name: str, event: Event) -> object:
     # `transitions` takes the value of a property for the answer.
     found = getattr(job, name)
     return found(event) if callable(found) else found
-
-
-def _generate(body: str, callbacks: list[Any]) -> Callable[[Any, Event], Any]:
-    # Names stay names in the generated code, so that a method replaced on the class or on one
-    # job is the one that is called, exactly as `transitions` does it.
-    names: dict[str, Any] = {f"f{number}": each for number, each in enumerate(callbacks)}
-    names["ask"] = _ask
-    exec(f"def run(job, event):\n    {body}\n", names)  # noqa: S102  # names are identifiers
-    run: Callable[[Any, Event], Any] = names["run"]
-    return run

@@ -56,6 +56,7 @@ class Rules:
         finals: Names of the final states.
         calling: Triggers that call something on the way, and so take any arguments.
         birth: The record that every job of the class is born with; ``None`` if it is abstract.
+        refusals: What refusals say, by trigger and state, as far as any was asked for.
         fast: The generated function of each trigger.
         commands: The same for the steps of ``submit`` and ``cancel``, taken by command.
     """
@@ -92,7 +93,7 @@ class Rules:
             for name, state in self.states.items()
         }
         self._of_word = {word: self._of_place(place) for word, place in words.items()}
-        self._refusals: dict[str, dict[str, Refusal]] = {name: {} for name in self.tables}
+        self.refusals: dict[str, dict[str, Refusal]] = {name: {} for name in self.tables}
 
     def _pair_plans(self) -> dict[int, _machine.Plan]:
         # Edges and compiled branches stand in the same order for each trigger and source.
@@ -175,7 +176,7 @@ class Rules:
 
     def refuse(self, trigger: str, state: str) -> Refusal:
         """Return what such an error says: what is allowed, what leads there, the way out."""
-        told = self._refusals.get(trigger)
+        told = self.refusals.get(trigger)
         if told is None:
             allowed = tuple(sorted(self.lifecycle.triggers(state)))
             hint = f"{self.name} has no such trigger, {nearest(trigger, self.tables)}"

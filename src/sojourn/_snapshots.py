@@ -7,7 +7,6 @@ second handle that knows nothing of the first.
 from __future__ import annotations
 
 import copyreg
-import pickle
 from typing import Any, NoReturn
 
 from sojourn._handle import Facts, Handle
@@ -65,6 +64,8 @@ def _portable(record: Record) -> Step:
 
 
 def _pickles(error: BaseException) -> bool:
+    import pickle  # noqa: PLC0415  # whoever pickles has it; the others need not pay for it
+
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301  # these bytes were made here
     except Exception:  # noqa: BLE001  # whatever an exception's own __reduce__ raises

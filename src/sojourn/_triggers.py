@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 from sojourn._firing import Firing
@@ -28,6 +30,9 @@ _FAST = """
 def run(self{parameter}):
     if firing:
         return fire(self, trigger, {args}, {{}}, origin)
+    state = self._sj_last[0]
+    if state not in sources and self._sj_watch is None and type(self) is owner:
+        raise illegal(self._sj_id, trigger, state, *(refusals.get(state) or refuse(trigger, state)))
     lock = self._sj_lock
     try:
         lock.acquire()
@@ -41,8 +46,6 @@ def run(self{parameter}):
             lock.release()
         except RuntimeError:
             pass
-    if state not in sources and self._sj_watch is None and type(self) is owner:
-        raise illegal(self._sj_id, trigger, state, *refuse(trigger, state))
     return fire(self, trigger, {args}, {{}}, origin)
 """
 
@@ -94,6 +97,7 @@ def compile_trigger(
         "firing": firing,
         "now": time.time,
         "illegal": IllegalTransitionError,
+        "refusals": rules.refusals[trigger],
         "refuse": rules.refuse,
         "sources": frozenset(rules.tables[trigger]),
         "trigger": trigger,
@@ -105,7 +109,7 @@ def compile_trigger(
             if plans[0].bare
         },
     }
-    exec(template.format(**fields), names)  # noqa: S102  # no name of an author's is in it
+    exec(_compiled(template.format(**fields)), names)  # noqa: S102  # no name of an author's is in it
     function: Callable[..., bool] = names["run"]
     function.__name__ = name
     function.__qualname__ = f"{owner.__qualname__}.{name}"
@@ -113,3 +117,9 @@ def compile_trigger(
     steps = dict.fromkeys(f"{plan.source} -> {plan.dest}" for plan in branches)
     function.__doc__ = f"Fire {trigger!r}: {', '.join(steps)}."
     return function
+
+
+@lru_cache(maxsize=100)
+def _compiled(source: str) -> CodeType:
+    # A handful of texts serve all triggers of all classes.
+    return compile(source, "<trigger>", "exec")

@@ -152,6 +152,7 @@ class Transition(Generic[Call_co]):
         after: Called after the change.
         new_attempt: Whether it starts a new attempt, and so may lead back.
         description: What it means, in a few words.
+        attribute: Name of the attribute it was declared under; ``""`` for a part of another.
 
     Example:
         >>> class PrinterJob(BaseJob):
@@ -169,6 +170,7 @@ class Transition(Generic[Call_co]):
     after: tuple[Callback, ...]
     new_attempt: bool
     description: str
+    attribute: str = field(compare=False)
     _joined: tuple[Transition[Any], ...]
 
     def __init__(
@@ -196,7 +198,13 @@ class Transition(Generic[Call_co]):
         fix(self, "after", _callbacks(after))
         fix(self, "new_attempt", new_attempt)
         fix(self, "description", description)
+        fix(self, "attribute", "")
         fix(self, "_joined", ())
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Remember the first attribute that it was declared under."""
+        if not self.attribute:
+            object.__setattr__(self, "attribute", name)
 
     @property
     def branches(self) -> tuple[Transition[Any], ...]:
@@ -211,7 +219,7 @@ class Transition(Generic[Call_co]):
         joined: Transition = Transition(
             first.source,
             first.dest,
-            trigger=self.trigger or other.trigger,
+            trigger=other.trigger if self.trigger is None else self.trigger,
             conditions=first.conditions,
             unless=first.unless,
             before=first.before,
@@ -241,7 +249,9 @@ class Transition(Generic[Call_co]):
         source = source.removeprefix("_Active.")
         dest = self.dest.name if isinstance(self.dest, State) else str(self.dest)
         shown = ("trigger", "conditions", "unless", "before", "after", "new_attempt")
-        given = [f", {name}={value!r}" for name in shown if (value := getattr(self, name))]
+        given = [
+            f", {name}={value!r}" for name in shown if (value := getattr(self, name)) or value == ""
+        ]
         return f"Transition({source} -> {dest}{''.join(given)})"
 
 
