@@ -36,6 +36,9 @@ ROWS = {
     "race": ("threads", "race"),
     "waking": ("threads", "waking"),
     "import": ("imports", "import_time"),
+    "pictures": ("pictures", "speed"),
+    "crossings": ("pictures", "crossings"),
+    "crowd": ("pictures", "crowd"),
 }
 
 

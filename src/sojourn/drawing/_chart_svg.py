@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sojourn.drawing._durations import duration
 from sojourn.drawing._measure import printable, shorten, text_width
 from sojourn.drawing._statistics import share, times
-from sojourn.drawing._style import FONTS, Rule, Theme
+from sojourn.drawing._style import FONTS, Rules, Theme
 from sojourn.drawing._svg import attribute, document, number, text, tooltip
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _COLUMNS = (("n", 46.0), ("median", 66.0), ("p90", 66.0), ("max", 66.0))
 _SHARE = 150.0
 _FINALS = {"DONE": "done", "ERROR": "error", "CANCELLED": "cancelled"}
 
-_SHAPE: list[Rule] = [
+_SHAPE: Rules = (
     ("", "max-width:100%;height:auto"),
     ("text", f"font-family:{FONTS};font-weight:500;font-size:12px;stroke:none"),
     (".sj-tick,.sj-column", "font-size:11px"),
@@ -41,9 +41,9 @@ _SHAPE: list[Rule] = [
     (".sj-added", "fill-opacity:.55"),
     (".sj-uncertain", "fill-opacity:.22;stroke-dasharray:3 2"),
     (".sj-sign", "fill:none;stroke-width:1.6px;stroke-linecap:round;stroke-linejoin:round"),
-]
+)
 
-_PAINT: list[Rule] = [
+_PAINT: Rules = (
     ("text", "fill:{ink}"),
     (".sj-tick,.sj-column,.sj-foot", "fill:{quiet}"),
     (".sj-grid", "stroke:{faint}"),
@@ -63,7 +63,7 @@ _PAINT: list[Rule] = [
     ),
     (".sj-dot-open", "fill:none;stroke:{active}"),
     (".sj-end-open", "fill:{active}"),
-]
+)
 
 # A tick, a cross and a bar: the ends can be told apart without their colours.
 _SIGNS = {

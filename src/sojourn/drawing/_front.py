@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Self, overload
 
 from sojourn.drawing._chart import chart_of
@@ -21,8 +22,10 @@ from sojourn.drawing._text import WIDTH, text
 from sojourn.history import Entry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from sojourn.drawing._chart import Chart
     from sojourn.drawing._layout import Direction
     from sojourn.drawing.graph import Graph
 
@@ -49,18 +52,25 @@ class Drawing(str):
     representations along.
     """
 
-    __slots__ = ("_bundle",)
-    _bundle: dict[str, str]
+    __slots__ = ("_words",)
+    _words: Callable[[], dict[str, str]] | None
 
-    def __new__(cls, content: str, bundle: dict[str, str] | None = None) -> Self:
-        """Make a picture of its text and of what a notebook shows, which is that text unless it is given."""
+    def __new__(cls, content: str, words: Callable[[], dict[str, str]] | None = None) -> Self:
+        """Make a picture of its text.
+
+        Args:
+            content: The text; SVG if there are words for it, too.
+            words: Makes the representations that stand beside the SVG, when a notebook asks.
+        """
         drawing = super().__new__(cls, content)
-        drawing._bundle = {"text/plain": content} if bundle is None else bundle
+        drawing._words = words
         return drawing
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """Return the representations, by media type."""
-        return self._bundle
+        if self._words is None:
+            return {"text/plain": str(self)}
+        return {"text/html": str(self), **self._words()}
 
 
 @overload
@@ -137,19 +147,14 @@ def _drawn(graph: Graph, chosen: str, direction: Direction) -> Drawing | bytes:
     if chosen == "png":
         return png(svg(lay_out(graph, direction), theme="light"))
     if chosen == "svg":
-        picture = svg(lay_out(graph, direction))
-        return Drawing(picture, _bundle(graph, picture, direction))
+        return Drawing(svg(lay_out(graph, direction)), partial(_words, graph, direction))
     if chosen == "text":
         return Drawing(text(graph, direction))
     return Drawing(mermaid(graph, direction) if chosen == "mermaid" else dot(graph, direction))
 
 
-def _bundle(graph: Graph, picture: str, direction: Direction) -> dict[str, str]:
-    return {
-        "text/html": picture,
-        "text/vnd.mermaid": mermaid(graph, direction),
-        "text/plain": text(graph, direction),
-    }
+def _words(graph: Graph, direction: Direction) -> dict[str, str]:
+    return {"text/vnd.mermaid": mermaid(graph, direction), "text/plain": text(graph, direction)}
 
 
 def mimebundle(thing: object) -> dict[str, str]:
@@ -158,8 +163,7 @@ def mimebundle(thing: object) -> dict[str, str]:
     Raises:
         TypeError: The thing is nothing that can be drawn.
     """
-    graph = graph_of(thing)
-    return _bundle(graph, svg(lay_out(graph)), "LR")
+    return draw(thing)._repr_mimebundle_()
 
 
 def terminal(
@@ -221,9 +225,12 @@ def timeline(
     elif chosen == "text":
         content = Drawing(chart_text(chart))
     else:
-        picture = chart_svg(chart)
-        content = Drawing(picture, {"text/html": picture, "text/plain": chart_text(chart)})
+        content = Drawing(chart_svg(chart), partial(_chart_words, chart))
     return content if path is None else write_whole(path, content)
+
+
+def _chart_words(chart: Chart) -> dict[str, str]:
+    return {"text/plain": chart_text(chart)}
 
 
 def terminal_timeline(jobs: object, *, colour: bool = False, width: int = WIDTH) -> str:

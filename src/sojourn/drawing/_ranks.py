@@ -37,14 +37,9 @@ def flow(graph: Graph) -> list[Arc | None]:
 
 
 def stages_of(graph: Graph) -> list[int]:
-    """Return every node's stage: the initial node is the first, finals that nothing leaves are the last."""
-    leaving = {edge.source for edge in graph.edges if edge.source != edge.dest}
-    numbers = [node.stage for node in graph.nodes]
-    first, last = min(numbers, default=0) - 1, max(numbers, default=0) + 1
-    return [
-        first if node.initial else last if node.final and node.name not in leaving else node.stage
-        for node in graph.nodes
-    ]
+    """Return every node's stage; the initial node is before all others."""
+    first = min((node.stage for node in graph.nodes), default=0) - 1
+    return [first if node.initial else node.stage for node in graph.nodes]
 
 
 def _postorder(graph: Graph, arcs: list[Arc], stages: list[int]) -> list[int]:

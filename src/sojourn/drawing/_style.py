@@ -7,6 +7,7 @@ for pages that say themselves what they are: JupyterLab, and themes that set `da
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 Theme = Literal["light", "dark", "auto"]
@@ -48,32 +49,42 @@ PALETTE: dict[str, tuple[str, str]] = {
     "pill-ink": ("#ffffff", "#172554"),
 }
 
+#: Selectors and their declarations, in which `{role}` stands for a colour.
 Rule = tuple[str, str]
+Rules = tuple[Rule, ...]
+
+# Stands for the class of the picture while a style sheet is kept for the next one.
+_SCOPE = "\0"
 
 
-def sheet(scope: str, shape: list[Rule], paint: list[Rule], theme: Theme) -> str:
+def sheet(scope: str, shape: Rules, paint: Rules, theme: Theme) -> str:
     """Return a style sheet whose every rule begins with a class that only one picture has.
 
     Args:
         scope: The class of the picture.
-        shape: Selectors and declarations that no theme changes.
-        paint: Selectors and declarations in which `{role}` stands for a colour.
+        shape: Rules that no theme changes.
+        paint: Rules with colours.
         theme: One theme alone, or "auto" for a sheet that follows the reader.
     """
-    rules = [_rule(f".{scope}", selector, body) for selector, body in shape]
+    return _sheet(shape, paint, theme).replace(_SCOPE, scope)
+
+
+@lru_cache(maxsize=8)
+def _sheet(shape: Rules, paint: Rules, theme: Theme) -> str:
+    rules = [_rule(f".{_SCOPE}", selector, body) for selector, body in shape]
     if theme != "auto":
-        return "\n".join(rules + _painted(f".{scope}", paint, dark=theme == "dark"))
-    rules += _painted(f".{scope}", paint, dark=False)
-    dark = _painted(f".{scope}", paint, dark=True)
+        return "\n".join(rules + _painted(f".{_SCOPE}", paint, dark=theme == "dark"))
+    rules += _painted(f".{_SCOPE}", paint, dark=False)
+    dark = _painted(f".{_SCOPE}", paint, dark=True)
     rules += ["@media (prefers-color-scheme:dark){", *dark, "}"]
     for dark_page in (False, True):
         jupyter, page = ("false", "dark") if dark_page else ("true", "light")
-        above = f":is([data-jp-theme-light={jupyter}],[data-theme={page}]) .{scope}"
+        above = f":is([data-jp-theme-light={jupyter}],[data-theme={page}]) .{_SCOPE}"
         rules += _painted(above, paint, dark=dark_page)
     return "\n".join(rules)
 
 
-def _painted(scope: str, paint: list[Rule], *, dark: bool) -> list[str]:
+def _painted(scope: str, paint: Rules, *, dark: bool) -> list[str]:
     return [_rule(scope, selector, _colours(body, dark=dark)) for selector, body in paint]
 
 
@@ -84,7 +95,5 @@ def _colours(body: str, *, dark: bool) -> str:
 
 
 def _rule(scope: str, selectors: str, body: str) -> str:
-    return (
-        ",".join(f"{scope} {selector}".rstrip() for selector in selectors.split(","))
-        + f"{{{body}}}"
-    )
+    shown = ",".join(f"{scope} {selector}".rstrip() for selector in selectors.split(","))
+    return f"{shown}{{{body}}}"

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 from sojourn.drawing._layout import HEAT_ROOM
 from sojourn.drawing._measure import printable
 from sojourn.drawing._sizes import BOLD, SIZES, height_of, offsets
-from sojourn.drawing._style import FONTS, Rule, Theme, sheet
+from sojourn.drawing._style import FONTS, Rules, Theme, sheet
 
 if TYPE_CHECKING:
     from sojourn.drawing._geometry import (
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _RING = 3.5
 _PILL_HEIGHT = 14.0
 
-_SHAPE: list[Rule] = [
+_SHAPE: Rules = (
     ("", "max-width:100%;height:auto"),
     ("text", f"font-family:{FONTS};font-weight:500;text-anchor:middle;stroke:none"),
     *((f".sj-{kind}", f"font-size:{size}px") for kind, size in SIZES.items()),
@@ -43,9 +43,9 @@ _SHAPE: list[Rule] = [
     (".sj-busy .sj-box", "stroke-width:2.5px"),
     (".sj-condition", "font-style:italic"),
     (".sj-total", "font-weight:600"),
-]
+)
 
-_PAINT: list[Rule] = [
+_PAINT: Rules = (
     ("text", "fill:{ink}"),
     (".sj-trigger,.sj-condition,.sj-note,.sj-foot", "fill:{quiet}"),
     (".sj-band", "fill:{band}"),
@@ -77,7 +77,7 @@ _PAINT: list[Rule] = [
     (".sj-travelled .sj-head", "fill:{travelled}"),
     (".sj-current.sj-active .sj-box", "fill:{current};stroke:{current-line}"),
     (".sj-current.sj-active .sj-name,.sj-current.sj-active .sj-note", "fill:{current-ink}"),
-]
+)
 
 _EMPHASIS = {"never": 0, "plain": 1, "earlier": 2, "taken": 3}
 
@@ -113,7 +113,7 @@ def document(
     size: Point,
     title: str,
     description: str,
-    rules: tuple[list[Rule], list[Rule]],
+    rules: tuple[Rules, Rules],
     theme: Theme,
 ) -> str:
     """Return an SVG document around its parts, with a style of its own and words for those who cannot see it."""
@@ -140,11 +140,8 @@ def document(
 
 def number(value: float) -> str:
     """Return a number as short as it can be written, to a hundredth of a pixel."""
-    return (
-        f"{value:.2f}".rstrip("0")
-        .rstrip(".")
-        .replace("-0", "-0" if abs(value) >= 0.005 else "0", 1)
-    )
+    shown = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if shown == "-0" else shown
 
 
 def text(value: str) -> str:
