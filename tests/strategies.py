@@ -8,7 +8,6 @@ oracle of the class that is made from it. A table written by hand becomes a sket
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from functools import cached_property
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from sojourn import ACTIVE, BaseJob, JobStatus, Observation, State, Transition
@@ -33,6 +33,7 @@ __all__ = [
     "job_ids",
     "lifecycles",
     "observations",
+    "over_classes",
     "unknown_words",
 ]
 
@@ -174,39 +175,48 @@ class Sketch:
         """Return the triggers with a step out of a state."""
         return {step.trigger for step in self._leaving[state]}
 
+    def ways(
+        self, source: str, goals: Iterable[str], attempts: int | None = 0
+    ) -> list[tuple[Step, ...]]:
+        """Return all shortest paths to one of ``goals``.
+
+        Args:
+            source: Where they start.
+            goals: Where they may end.
+            attempts: How many new attempts they start; ``None`` for any number.
+        """
+        wanted = set(goals)
+        level: dict[tuple[str, int], list[tuple[Step, ...]]] = {(source, 0): [()]}
+        seen = set(level)
+        while level:
+            arrived = [ways for here, ways in level.items() if _arrived(here, wanted, attempts)]
+            if arrived:
+                return [way for ways in arrived for way in ways]
+            onward: dict[tuple[str, int], list[tuple[Step, ...]]] = {}
+            for (state, begun), ways in level.items():
+                for step in self._leaving[state]:
+                    there = step.dest, begun + (step.new_attempt and attempts is not None)
+                    if there not in seen and there[1] <= (attempts or 0):
+                        onward.setdefault(there, []).extend((*way, step) for way in ways)
+            seen |= onward.keys()
+            level = onward
+        return []
+
     def way(
         self, source: str, goals: Iterable[str], attempts: int | None = 0
     ) -> tuple[Step, ...] | None:
-        """Return a shortest path to one of ``goals``, or ``None``.
+        """Return one of `ways`, or ``None``."""
+        return next(iter(self.ways(source, goals, attempts)), None)
 
-        Args:
-            source: Where it starts.
-            goals: Where it may end.
-            attempts: How many new attempts it starts; ``None`` for any number.
-        """
-        wanted = set(goals)
-        ways: dict[tuple[str, int], tuple[Step, ...]] = {(source, 0): ()}
-        waiting = deque(ways)
-        while waiting:
-            here = state, begun = waiting.popleft()
-            if state in wanted and begun == (attempts or 0):
-                return ways[here]
-            for step in self._leaving[state]:
-                there = step.dest, begun + (step.new_attempt and attempts is not None)
-                if there not in ways and there[1] <= (attempts or 0):
-                    ways[there] = (*ways[here], step)
-                    waiting.append(there)
-        return None
-
-    # What the design says about reports.
+    # What becomes of reports.
 
     def verdicts(
         self, state: str, attempt: int, goals: Iterable[str], reported: int | None
     ) -> set[str]:
-        """Return the outcomes that the design allows for a report.
+        """Return the outcomes that a report may have.
 
-        It mostly allows one. Where its table leaves two readings open, both are here, and both
-        drop the report.
+        It is mostly one. Where the words "behind" and "contradicts" both fit, there are two, and
+        both drop the report.
 
         Args:
             state: Where the job is.
@@ -253,6 +263,10 @@ class Sketch:
         if raw in ORDER:  # as a word's meaning, these six are statuses
             return {name for name, status in self.status.items() if status == raw}
         return {str(raw)}
+
+
+def _arrived(here: tuple[str, int], wanted: set[str], attempts: int | None) -> bool:
+    return here[0] in wanted and here[1] == (attempts or 0)
 
 
 #: As the source of a step: every state that is not final, the destination excluded.
@@ -431,6 +445,21 @@ def _repaired(draw: st.DrawFn, sketch: Sketch) -> Sketch:
         here = replace(sketch, own=(*sketch.own, *added))
     # A state that has a way to it now may still lack the way on.
     return here if here is sketch else _repaired(draw, here)
+
+
+def over_classes(max_examples: int, **more: Any) -> settings:
+    """Return settings for tests that make a class for every example.
+
+    A failure is shown as it was drawn: to shrink it would make thousands of classes, which takes
+    minutes.
+    """
+    return settings(
+        max_examples=max_examples,
+        deadline=None,
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        **more,
+    )
 
 
 # Making a class of it.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import find, given
 from hypothesis import strategies as st
 
 from sojourn import BaseJob
@@ -24,17 +24,12 @@ from strategies import (
     job_ids,
     lifecycles,
     observations,
+    over_classes,
     unknown_words,
 )
 
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-SEARCH = settings(
-    max_examples=2_000,
-    deadline=None,
-    database=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+FEW = over_classes(25)
+SEARCH = over_classes(2_000, database=None)
 
 
 class Empty(BaseJob[Any]):
@@ -52,7 +47,7 @@ FEATURES: dict[str, Callable[[Sketch], bool]] = {
         if step.source != ANYWHERE
     ),
     "a requeue": lambda sketch: any(
-        step.new_attempt and step.source == "RUNNING" and step.dest == "QUEUED"
+        step.new_attempt and ORDER[sketch.status[step.dest]] < ORDER[sketch.status[step.source]]
         for step in sketch.own
     ),
     "a step from anywhere": lambda sketch: any(step.source == ANYWHERE for step in sketch.own),
@@ -69,7 +64,7 @@ FEATURES: dict[str, Callable[[Sketch], bool]] = {
         for trigger in sketch.triggers
     ),
     "a base state with callbacks": lambda sketch: any(
-        node.name == "RUNNING" and node.on_enter and node.on_exit for node in sketch.nodes
+        node.name in ORDER and (node.on_enter or node.on_exit) for node in sketch.nodes
     ),
     "a raw word that is no text": lambda sketch: any(
         not isinstance(word, str) for word in sketch.words or ()

@@ -1,0 +1,298 @@
+"""What a job must do, as a sequential specification: written by hand, with nothing of sojourn's.
+
+A `Model` says what may come of one call, given the `World` in which it finds a job. A call that asks
+the backend happens in several turns, because others may come between them; taken one after the
+other they say what the call does when it is alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from strategies import FINALS, Sketch, Step
+
+__all__ = ["REFUSED", "Model", "Taken", "Turn", "World"]
+
+REFUSED = "IllegalTransitionError"
+
+
+class World(NamedTuple):
+    """All that matters of a job.
+
+    Attributes:
+        state: Name of its state.
+        attempt: Which run it is in.
+        claim: What became of its submission: nothing yet, sending, sent, uncertain, refused.
+        requested: Whether a request to cancel was taken and not answered.
+        reported: Whether it ever moved because of a report.
+        length: How many entries it has.
+    """
+
+    state: str = "INITIALIZING"
+    attempt: int = 1
+    claim: str = ""
+    requested: bool = False
+    reported: bool = False
+    length: int = 0
+
+
+class Taken(NamedTuple):
+    """What an entry must say of a step."""
+
+    trigger: str
+    source: str
+    dest: str
+    attempt: int
+    inferred: bool
+    origin: str
+
+
+class Turn(NamedTuple):
+    """One thing that may come of a call.
+
+    Attributes:
+        world: The world afterwards.
+        answer: What the call returns, or the name of what it raises.
+        steps: The steps that the job takes.
+        asked: The questions that the backend is asked.
+        then: Gives the turns that follow, where the call is not over.
+    """
+
+    world: World
+    answer: Any = None
+    steps: tuple[Taken, ...] = ()
+    asked: tuple[str, ...] = ()
+    then: Callable[[World], list[Turn]] | None = None
+
+    def alone(self) -> list[Turn]:
+        """Return what comes of the whole call if nothing comes between its turns."""
+        if self.then is None:
+            return [self]
+        return [
+            last._replace(steps=self.steps + last.steps, asked=self.asked + last.asked)
+            for turn in self.then(self.world)
+            for last in turn.alone()
+        ]
+
+
+class Model:
+    """The calls of a job whose class is given as a sketch.
+
+    Args:
+        sketch: What the class allows.
+        hooks: Which hooks it has, without the underscore.
+        holds: What each condition of the class answers, by name; looked up when it is asked.
+        stops: What the backend answers when it is asked to stop the job.
+    """
+
+    def __init__(
+        self,
+        sketch: Sketch,
+        hooks: Collection[str] = (),
+        holds: Mapping[Any, bool] | None = None,
+        stops: bool | None = True,
+    ) -> None:
+        self.sketch = sketch
+        self.hooks = frozenset(hooks)
+        self.holds = {} if holds is None else holds
+        self.stops = stops
+
+    # Triggers and reports: one turn each.
+
+    def trigger(self, world: World, name: str) -> list[Turn]:
+        """Fire a trigger."""
+        branches = self.sketch.branches(world.state, name)
+        if not branches:
+            return [Turn(world, REFUSED)]
+        step = self._chosen(branches)
+        return (
+            [Turn(world, False)] if step is None else [self._take(world, [step], "trigger", True)]
+        )
+
+    def observe(self, world: World, raw: object, attempt: int | None = None) -> list[Turn]:
+        """Report something."""
+        goals = self.sketch.goals(raw)
+        if goals is None:
+            return [Turn(world, "UnknownStatusError")]
+        outcomes = self.sketch.verdicts(world.state, world.attempt, goals, attempt)
+        if outcomes != {"ADVANCED"}:
+            return [Turn(world, outcome) for outcome in outcomes]
+        ahead = 0 if attempt is None else attempt - world.attempt
+        ways = self.sketch.ways(world.state, goals, ahead)
+        return [self._take(world, way, "observation", "ADVANCED") for way in ways]
+
+    def _chosen(self, branches: Iterable[Step]) -> Step | None:
+        for step in branches:
+            wanted = all(self.holds[name] for name in step.conditions)
+            if wanted and not any(self.holds[name] for name in step.unless):
+                return step
+        return None
+
+    def _take(self, world: World, way: Iterable[Step], origin: str, answer: Any) -> Turn:
+        steps = []
+        way = list(way)
+        for number, step in enumerate(way, 1):
+            attempt = world.attempt + step.new_attempt
+            inferred = origin == "observation" and number < len(way)
+            steps.append(Taken(*step[:3], attempt, inferred, origin))
+            world = world._replace(
+                state=step.dest,
+                attempt=attempt,
+                length=world.length + 1,
+                reported=world.reported or origin == "observation",
+            )
+        return Turn(world, answer, tuple(steps))
+
+    # Reading.
+
+    def status(self, world: World) -> str:
+        """Return the status of the job."""
+        return self.sketch.status[world.state]
+
+    def history(self, world: World) -> list[Turn]:
+        """Count the entries; a callback that is added now is told of those that follow."""
+        return [Turn(world, world.length)]
+
+    def wait(self, world: World) -> list[Turn]:
+        """Wait for the end, which cannot happen before it."""
+        if self.status(world) == "INITIALIZING" and not world.claim:
+            return [Turn(world, "JobError")]
+        return [Turn(world)] if world.state in FINALS else []
+
+    # Commands.
+
+    def submit(self, world: World, sent: str = "ok") -> list[Turn]:
+        """Submit the job.
+
+        Args:
+            world: Where the job is.
+            sent: What the backend does: ``ok``, ``no`` (it refuses) or ``lost`` (nobody knows).
+        """
+        step = self._chosen(self.sketch.branches(world.state, "submit"))
+        if world.claim or step is None:
+            return [Turn(world, REFUSED)]
+        if "submit" not in self.hooks:
+            return [self._take(world, [step], "command", None)]
+        return [self._send(world, step, sent)]
+
+    def _send(self, world: World, step: Step, sent: str) -> Turn:
+        sending = world._replace(claim="sending")
+        return Turn(sending, asked=("submit",), then=partial(self._sent, step, sent))
+
+    def _sent(self, step: Step, sent: str, world: World) -> list[Turn]:
+        if sent == "lost":
+            return [Turn(world._replace(claim="uncertain"), "SubmitUncertainError")]
+        if sent == "no":
+            return self._refused(world)
+        world = world._replace(claim="sent")
+        here = [step] if world.state == step.source else []
+        turn = self._take(world, here, "command", None)
+        return [self._carry_out(turn)]
+
+    def _refused(self, world: World) -> list[Turn]:
+        if world.reported:
+            # The evidence wins; whether the caller hears of the refusal is left open.
+            world = world._replace(claim="sent")
+            return [Turn(world), Turn(world, "JobSubmitError")]
+        world = world._replace(claim="refused")
+        fail = self.sketch.branches(world.state, "fail")
+        return [self._take(world, fail, "command", "JobSubmitError")]
+
+    def _carry_out(self, turn: Turn) -> Turn:
+        """Let the submitting thread carry out a request to cancel that it finds."""
+
+        def then(world: World) -> list[Turn]:
+            if not world.requested or world.state in FINALS:
+                return [Turn(world, turn.answer)]
+            return [Turn(world, asked=("cancel",), then=partial(self._stopped_late, turn.answer))]
+
+        return turn._replace(then=then)
+
+    def _stopped_late(self, answer: Any, world: World) -> list[Turn]:
+        (turn,) = self._stopped(self.stops, world)
+        world = turn.world
+        if self.stops is False:
+            world = world._replace(requested=False)
+        return [turn._replace(world=world, answer=answer)]
+
+    def cancel(self, world: World) -> list[Turn]:
+        """Ask the backend to stop the job."""
+        if world.state in FINALS:
+            return [Turn(world, world.state == "CANCELLED")]
+        hooked = "cancel" in self.hooks
+        if world.claim in ("sending", "uncertain"):
+            return [Turn(world._replace(requested=world.requested or hooked), hooked)]
+        if not world.claim and self.status(world) == "INITIALIZING":
+            return [self._take(world, self.sketch.branches(world.state, "cancel"), "command", True)]
+        if not hooked:
+            return [Turn(world, False)]
+        return [Turn(world, asked=("cancel",), then=partial(self._stopped, self.stops))]
+
+    def _stopped(self, stopped: bool | None, world: World) -> list[Turn]:
+        if world.state in FINALS:
+            return [Turn(world, world.state == "CANCELLED")]
+        if stopped:
+            return [self._take(world, self.sketch.branches(world.state, "cancel"), "command", True)]
+        if stopped is None:
+            return [Turn(world._replace(requested=True), True)]
+        return [Turn(world, False)]
+
+    def look(self, world: World, told: Any = None) -> list[Turn]:
+        """Ask for the status.
+
+        Args:
+            world: Where the job is.
+            told: What the backend says, if it is asked; ``None`` for no news.
+        """
+        handed = world.claim or self.status(world) != "INITIALIZING"
+        unknown = world.claim in ("sending", "uncertain")
+        if "poll" not in self.hooks or world.state in FINALS or unknown or not handed:
+            return [Turn(world, self.status(world))]
+        if told is None:
+            return [Turn(world, self.status(world), asked=("poll",))]
+        return [
+            turn._replace(asked=("poll",), answer=self._seen(turn))
+            for turn in self.observe(world, told)
+        ]
+
+    def _seen(self, turn: Turn) -> Any:
+        return turn.answer if turn.answer == "UnknownStatusError" else self.status(turn.world)
+
+    def reconcile(self, world: World, found: str | None = None, sent: str = "ok") -> list[Turn]:
+        """Find out what became of an uncertain submission, with nobody else about.
+
+        Args:
+            world: Where the job is, with a submission that is uncertain.
+            found: What the backend finds.
+            sent: What it does with a second submission, as for `submit`.
+        """
+        assert world.claim == "uncertain"
+        assert "find" in self.hooks
+        return [
+            last._replace(answer=_moved(last.steps) if last.answer is None else last.answer)
+            for turn in self._settle(world, found, sent)
+            for last in turn._replace(asked=("find", *turn.asked)).alone()
+        ]
+
+    def _settle(self, world: World, found: str | None, sent: str) -> list[Turn]:
+        step = self._chosen(self.sketch.branches(world.state, "submit"))
+        if found is not None:
+            way = [] if step is None else [step]
+            return [
+                self._carry_out(self._take(world._replace(claim="sent"), way, "recovery", None))
+            ]
+        if world.requested:
+            way = self.sketch.branches(world.state, "cancel")
+            return [self._take(world._replace(claim="withdrawn"), way, "command", None)]
+        if world.reported:
+            return [Turn(world)]
+        if step is None:
+            # Somebody took the step by hand: whether that is an error is left open.
+            return [Turn(world), Turn(world, REFUSED)]
+        return [self._send(world, step, sent)]
+
+
+def _moved(steps: Collection[Taken]) -> str:
+    return "ADVANCED" if steps else "UNCHANGED"
