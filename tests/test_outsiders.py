@@ -408,6 +408,28 @@ class TestWithoutTheLock:
 
         assert outcomes == [JobStatus.RUNNING, 42, False]
 
+    @pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "in another thread"])
+    @pytest.mark.parametrize("how", ["status", "wait", "result"])
+    def test_they_may_look_again_at_what_a_look_has_found(self, how: str, elsewhere: bool) -> None:
+        ask: dict[str, Callable[[Any], Any]] = {
+            "status": lambda job: job.status(),
+            "wait": lambda job: job.wait_for_final_state(timeout=PATIENCE / 5, wait=0.01),
+            "result": lambda job: job.result(timeout=PATIENCE / 5),
+        }
+        job, outcomes = Remote(Backend(poll=["RUNNING", "DONE"], fetch=[42]), "j-1"), list[Any]()
+
+        def look_again(job: Any, entry: Entry) -> None:
+            if entry.dest == "RUNNING":
+                outcomes.append(Background(ask[how], job).outcome() if elsewhere else ask[how](job))
+
+        job.submit()
+        job.add_callback(look_again)
+
+        job.status()
+
+        assert outcomes == [{"status": JobStatus.DONE, "wait": None, "result": 42}[how]]
+        assert job.state is BaseJob.DONE
+
     def test_one_that_is_added_from_within_hears_later_entries_only(self) -> None:
         job = Pushed(None, "j-1")
         heard, hear = listener()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import pickle
 import threading
@@ -298,6 +299,22 @@ class TestWhatIsRefused:
         for wait in (kept.wait_for_final_state, kept.result):
             with pytest.raises(SojournError, match="j-1"):
                 Background(wait, timeout).result()
+
+    @pytest.mark.parametrize("state", BASE_WAYS)
+    def test_following_beyond_what_happened(self, state: str) -> None:
+        kept = snapshot(brought_to(Pushed(None, "j-1"), BASE_WAYS, state))
+        seen: list[Any] = []
+
+        async def follow() -> None:
+            async with asyncio.timeout(5):
+                seen.extend([entry async for entry in kept.changes()])
+
+        if kept.state.is_final:
+            asyncio.run(follow())
+            assert tuple(seen) == kept.history
+        else:
+            with pytest.raises(SojournError, match="j-1"):
+                asyncio.run(follow())
 
     def test_a_snapshot_of_a_snapshot_refuses_too(self) -> None:
         kept = snapshot(snapshot(brought_to(Pushed(None, "j-1"), BASE_WAYS, "QUEUED")))

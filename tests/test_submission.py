@@ -283,6 +283,31 @@ class TestInFlight:
         waiting.result()
         assert job.state is BaseJob.DONE
 
+    @pytest.mark.parametrize(
+        ("answer", "outcome", "state"),
+        [
+            (LOST, SubmitUncertainError, "INITIALIZING"),
+            (ValueError("no such program"), type(None), "ERROR"),
+        ],
+        ids=["uncertain", "refused"],
+    )
+    def test_a_wait_meanwhile_ends_when_nothing_comes_of_it(
+        self, answer: Exception, outcome: type[Any], state: str
+    ) -> None:
+        gate, looked = Gate(answer), Gate()
+        looked.open()
+        job = Remote(Backend(submit=[gate]), "j-1")
+        submitting = Background(job.submit)
+        gate.wait_until_asked()
+        waiting = Background(job.wait_for_final_state, wait=float("inf"), callback=looked)
+        looked.wait_until_asked()
+
+        gate.open()
+
+        assert isinstance(submitting.outcome(), JobError)
+        assert isinstance(waiting.outcome(), outcome)
+        assert job.state.name == state
+
 
 class TestRefused:
     def test_the_job_fails_with_the_refusal(self) -> None:

@@ -590,6 +590,29 @@ class TestTwoThatWait:
         assert (first.result(), second.result()) == (None, None)
         assert backend.asked == ["poll"]
 
+    def test_are_woken_by_a_push_while_a_slow_look_is_under_way(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gate, sharing, wait = Gate(None), threading.Event(), _clock.wait
+        job, _ = submitted(poll=[gate])
+        first = Background(job.wait_for_final_state)
+        gate.wait_until_asked()
+
+        def noted(*args: Any) -> bool:
+            sharing.set()
+            return wait(*args)
+
+        monkeypatch.setattr(_clock, "wait", noted)
+        second = Background(job.wait_for_final_state)
+        assert sharing.wait(10)
+
+        job.observe("DONE")
+
+        assert second.result() is None
+        assert not first.over
+        gate.open()
+        assert first.result() is None
+
     def test_a_slow_look_of_one_does_not_take_the_other_past_its_deadline(self) -> None:
         gate = Gate("DONE")
         job, backend = submitted(poll=[gate])

@@ -271,8 +271,13 @@ class Commanding(Reconciling):
             self._sj_found(f"found as {native_id}", native_id)
         elif self.cancel_requested:
             self._sj_withdraw()
-        elif not self._sj_reported():
+        elif self._sj_last[0] in self._sj_rules.tables.get("submit", {}):
             self._sj_send("uncertain")
+        else:
+            # Reports or triggers have moved the job past the question; they are what counts.
+            with self._sj_lock:
+                if facts.claim == "uncertain":
+                    facts.claim, facts.doubt = "sent", ""
 
     def _sj_found(self, detail: str, native_id: str | None = None) -> None:
         """Go on as submitted."""

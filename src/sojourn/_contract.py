@@ -415,15 +415,16 @@ class _Proof:
             if isinstance(found, State | Transition) or callback in self.declared.steps:
                 yield f"{where} names '{callback}', which is declared, not a method; name a method"
                 return
-            if not _takes_an_event(found, method=not isinstance(found, staticmethod)):
+            bound = hasattr(type(found), "__get__") and not isinstance(found, staticmethod)
+            if not _takes_an_event(found, method=bound):
                 yield (
                     f"{where} names '{callback}', which cannot be called with one event; "
                     f"write def {callback}(self, event)"
                 )
                 return
-            callback = inspect.unwrap(getattr(found, "__func__", found))
-            if isinstance(callback, property):
-                return
+            callback = getattr(found, "__func__", found)
+            if not callable(callback) and hasattr(type(found), "__get__"):
+                return  # a property or another descriptor: what it gives is known only then
         if not callable(callback):
             yield f"{where} is {callback!r}, which cannot be called; give a method name or a callable"
         elif _is_coroutine(callback):
@@ -478,7 +479,9 @@ def _takes_an_event(found: object, *, method: bool) -> bool:
     if not callable(function):
         return True
     try:
-        inspect.signature(function).bind(*([None, None] if method else [None]))
+        inspect.signature(function, follow_wrapped=False).bind(
+            *([None, None] if method else [None])
+        )
     except TypeError:
         return False
     except ValueError:

@@ -14,6 +14,7 @@ from sojourn import _clock
 from sojourn._handle import describe, firing
 from sojourn._machine import Event, Plan
 from sojourn._telling import Telling
+from sojourn.errors import JobError
 from sojourn.history import NOT_GIVEN, More, Origin, Record, attempt_of, chain, entry_of
 
 __all__ = ["Firing"]
@@ -105,8 +106,10 @@ class Firing(Telling):
             if taken is not None:
                 payload = kwargs.get(taken, args[0] if args else NOT_GIVEN)
         if taken == "error":
-            payload = NOT_GIVEN if payload is None else payload
-            detail = None if payload is NOT_GIVEN else describe(payload)
+            given = payload is not NOT_GIVEN and payload is not None
+            detail = describe(payload) if given else None
+            if not isinstance(payload, BaseException):
+                payload = JobError(detail or "no reason was given")
         if payload is NOT_GIVEN:
             return None if origin == "trigger" else (origin, False, None, NOT_GIVEN, 0)
         return (origin, False, detail, payload, 0)
@@ -173,7 +176,8 @@ class Firing(Telling):
             at, more = event.fact
         else:
             at, more = _clock.wall(), None
-            if event.args or event.kwargs or event.origin != "trigger":
+            fatal = event.plan.dest == "ERROR"
+            if fatal or event.args or event.kwargs or event.origin != "trigger":
                 more = self._sj_more(event.plan, tuple(event.args), event.kwargs, event.origin)
         self._sj_commit(event.plan, at, more)
         event.changed = True

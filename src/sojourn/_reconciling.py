@@ -82,14 +82,8 @@ class Reconciling(Firing):
             The exception given to `fail` or reported as the reason; a text becomes a `JobError`.
         """
         state, _, _, _, more = self._sj_last
-        if state != "ERROR":
-            return None
-        payload = NOT_GIVEN if more is None else more[3]
-        if isinstance(payload, BaseException):
-            return payload
-        if isinstance(payload, str):
-            return JobError(payload)
-        return JobError((more and more[2]) or "no reason was given")
+        error = None if more is None else more[3]
+        return error if state == "ERROR" and isinstance(error, BaseException) else None
 
     def _sj_observe(
         self,
@@ -125,8 +119,11 @@ class Reconciling(Firing):
                     self._sj_note_anomaly(evidence, raw, attempt, detail)
                 if isinstance(verdict, Outcome):
                     return verdict
-                fatal = reason is not None and "ERROR" in evidence.goals
-                payload = reason if fatal else NOT_GIVEN
+                payload: object = NOT_GIVEN
+                if "ERROR" in evidence.goals:
+                    payload = (
+                        reason if isinstance(reason, BaseException) else JobError(reason or detail)
+                    )
                 more: More = ("observation", False, detail, payload, 0)
                 self._sj_follow(verdict, seconds, more)
                 return Outcome.ADVANCED

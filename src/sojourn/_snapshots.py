@@ -59,7 +59,7 @@ def _portable(record: Record) -> Step:
     state, at, trigger, _, more = record
     if more is not None and isinstance(more[3], BaseException) and not _pickles(more[3]):
         # An exception that does not pickle, or not back, would take the whole story with it.
-        more = (*more[:3], more[2], more[4])
+        more = (*more[:3], JobError(more[2]), more[4])
     return state, at, trigger, more
 
 
