@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -13,13 +14,16 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
+# The pages draw the examples.
+sys.path.insert(0, str(Path(__file__).parent / "examples"))
+
 _about = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
 
 project = _about["name"]
 author = "The sojourn authors"
 version = release = _about["version"]
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sojourn.sphinx"]
 exclude_patterns = ["examples"]
 # Single backticks in docstrings are code.
 default_role = "code"

@@ -118,3 +118,7 @@ def batch(count: int, seed: int = 3) -> list[PastJob]:
         born = BORN + timedelta(seconds=dice.uniform(0, 24))
         jobs.append(PastJob(steps, name=f"job-{number:02}", born=born))
     return jobs
+
+
+#: A batch that can be named in a page of documentation.
+JOBS = batch(3)

@@ -22,7 +22,7 @@ MODULES = sorted((ROOT / "src").rglob("*.py"))
 
 # What a fence may be called. Anything else could be Python under a name that is not run.
 LANGUAGES = {"python", "console", "text", "json", "toml", "mermaid", "dot"}
-DIRECTIVES = {"toctree", "eval-rst", "literalinclude", "figure", "image", "note", "tip", "warning"}
+DIRECTIVES = {"toctree", "eval-rst", "literalinclude", "figure", "image", "note", "tip", "warning", "lifecycle"}
 KINDS = LANGUAGES | {f"{{{name}}}" for name in DIRECTIVES}
 FENCE = re.compile(r"^[ \t>]*(?:`{3,}|~{3,}|:{3,})[ \t]*([^\s`~:].*)$", re.MULTILINE)
 PYTHON_BLOCK = re.compile(r"^[ \t>]*```python\n.+?```$", re.MULTILINE | re.DOTALL)
@@ -49,7 +49,11 @@ def relative(path: Path) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)
-def test_every_python_block_of_a_page_runs(page: Path) -> None:
+def test_every_python_block_of_a_page_runs(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What an example writes is not left in the repository.
+    monkeypatch.chdir(tmp_path)
     parser = markdown.PythonCodeBlockParser(doctest_optionflags=ELLIPSIS)
     document = Document.parse(str(page), parser)
     examples = list(document.examples())

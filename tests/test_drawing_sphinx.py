@@ -31,6 +31,9 @@ Jobs
    :name: shop
 
 .. lifecycle:: sojourn:BaseJob.lifecycle
+
+.. lifecycle:: drawing_stories.JOBS
+   :timeline:
 """
 
 
@@ -61,9 +64,10 @@ def test_a_page_has_the_pictures_inside(tmp_path: Path, theme: str):
         for p in pictures
     ]
     assert not warnings
-    assert len(pictures) == 2
+    assert len(pictures) == 3
     assert {"SETUP", "INSPECTING"} <= names[0]
     assert "SETUP" not in names[1]
+    assert 'data-job="job-00"' in pictures[2]
     assert 'id="shop"' in page
     assert re.search("What may happen to <em>a part</em>", page)
 

@@ -130,7 +130,7 @@ def test_steps_are_numbered_and_attempts_told_apart_when_a_state_is_visited_twic
     ]
     assert notes(graph)["QUEUED"] == ("attempt 1: 4.0 s", "attempt 2: 8.0 s")
     assert notes(graph)["RUNNING"] == ("attempt 1: 6.0 s", "attempt 2: 9.0 s so far")
-    assert any("Attempt 2 is drawn thick" in note for note in graph.notes)
+    assert any("The thick line is attempt 2" in note for note in graph.notes)
 
 
 def test_a_job_that_nothing_happened_to_is_where_it_began():

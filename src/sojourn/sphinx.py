@@ -6,26 +6,24 @@ Add `"sojourn.sphinx"` to `extensions` in `conf.py`, then write::
        :direction: TB
        :caption: What may happen to a part.
 
-The picture is SVG inside the page, without scripts or files beside it, and follows the theme of the page into the dark.
-Where there are no pictures, the lifecycle is drawn with characters.
+The name may also lead to a `Lifecycle`, to a job, or to a list of jobs; with `:timeline:` it shows when they were
+where.  The picture is SVG inside the page, without scripts or files beside it, and follows the theme of the page into
+the dark.  Where there are no pictures, the lifecycle is drawn with characters.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import ExtensionMetadata
 
-from sojourn.drawing import draw
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
+from sojourn.drawing import draw, timeline
 
 __all__ = ["LifecycleDirective", "lifecycle_node", "setup"]
 
@@ -47,15 +45,13 @@ class LifecycleDirective(SphinxDirective):
         "direction": _direction,
         "caption": directives.unchanged,
         "name": directives.unchanged,
+        "timeline": directives.flag,
     }
 
     def run(self) -> list[nodes.Node]:
         """Return a figure with the picture in it."""
-        direction = self.options.get("direction", "LR")
         try:
-            thing = _import(self.arguments[0])
-            picture = draw(thing, format="svg", direction=direction)
-            words = draw(thing, format="text", direction=direction)
+            picture, words = self._drawn(_import(self.arguments[0]))
         except (ImportError, AttributeError, TypeError, ValueError) as error:
             raise self.error(str(error)) from error
         self.env.note_reread()
@@ -69,6 +65,16 @@ class LifecycleDirective(SphinxDirective):
             return [figure, *messages]
         self.add_name(figure)
         return [figure]
+
+    def _drawn(self, thing: object) -> tuple[str, str]:
+        """Return the picture as SVG and in characters."""
+        if "timeline" in self.options:
+            return timeline(thing, format="svg"), timeline(thing, format="text")
+        direction = self.options.get("direction", "LR")
+        return (
+            draw(thing, format="svg", direction=direction),
+            draw(thing, format="text", direction=direction),
+        )
 
 
 def _import(path: str) -> object:

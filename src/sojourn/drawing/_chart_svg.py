@@ -23,7 +23,7 @@ _TOP = 34.0
 _MARGIN = 14.0
 _NAME_LIMIT = 30
 _HEIGHTS = {"INITIALIZING": 5.0, "QUEUED": 9.0, "RUNNING": 14.0}
-_COLUMNS = (("n", 46.0), ("median", 66.0), ("p90", 66.0), ("max", 66.0))
+_COLUMNS = (("n", 46.0), ("median", 80.0), ("p90", 80.0), ("max", 80.0))
 _SHARE = 150.0
 _FINALS = {"DONE": "done", "ERROR": "error", "CANCELLED": "cancelled"}
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self, overload
 
 from sojourn.drawing._chart import chart_of
@@ -12,6 +13,7 @@ from sojourn.drawing._chart_svg import chart_svg
 from sojourn.drawing._chart_text import chart_text
 from sojourn.drawing._dot import dot
 from sojourn.drawing._files import write_whole
+from sojourn.drawing._layout import Direction
 from sojourn.drawing._mermaid import mermaid
 from sojourn.drawing._png import png
 from sojourn.drawing._route import lay_out
@@ -22,11 +24,7 @@ from sojourn.drawing._text import WIDTH, text
 from sojourn.history import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from sojourn.drawing._chart import Chart
-    from sojourn.drawing._layout import Direction
     from sojourn.drawing.graph import Graph
 
 PathLike = str | os.PathLike[str]

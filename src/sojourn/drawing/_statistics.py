@@ -95,7 +95,7 @@ class Statistics:
             )
             for row in rows
         ]
-        return "\n".join(lines)
+        return "\n".join(line.rstrip() for line in lines)
 
 
 def times(state: StateStatistics) -> tuple[str, str, str]:

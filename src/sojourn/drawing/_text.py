@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 
-_LINES = {"plain": "─", "taken": "━", "earlier": "━", "never": "┄"}
+_LINES = {"plain": "─", "taken": "━", "earlier": "═", "never": "┄"}
 
 
 def text(graph: Graph, direction: str = "LR", *, colour: bool = False, width: int = WIDTH) -> str:

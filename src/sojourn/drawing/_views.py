@@ -66,9 +66,7 @@ def _legend(story: Story, latest: int) -> list[str]:
     """Return a line for every kind of mark that does not explain itself."""
     lines = []
     if latest > 1:
-        lines.append(
-            f"Attempt {latest} is drawn thick, earlier attempts thinner; the numbers are the steps."
-        )
+        lines.append(f"The thick line is attempt {latest}; the numbers are the steps.")
     if any(entry.inferred for entry in story.entries):
         lines.append("Dashed: inferred from what was reported later; nobody saw when it happened.")
     return lines
