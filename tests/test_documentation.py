@@ -22,7 +22,17 @@ MODULES = sorted((ROOT / "src").rglob("*.py"))
 
 # What a fence may be called. Anything else could be Python under a name that is not run.
 LANGUAGES = {"python", "console", "text", "json", "toml", "mermaid", "dot"}
-DIRECTIVES = {"toctree", "eval-rst", "literalinclude", "figure", "image", "note", "tip", "warning", "lifecycle"}
+DIRECTIVES = {
+    "toctree",
+    "eval-rst",
+    "literalinclude",
+    "figure",
+    "image",
+    "note",
+    "tip",
+    "warning",
+    "lifecycle",
+}
 KINDS = LANGUAGES | {f"{{{name}}}" for name in DIRECTIVES}
 FENCE = re.compile(r"^[ \t>]*(?:`{3,}|~{3,}|:{3,})[ \t]*([^\s`~:].*)$", re.MULTILINE)
 PYTHON_BLOCK = re.compile(r"^[ \t>]*```python\n.+?```$", re.MULTILINE | re.DOTALL)

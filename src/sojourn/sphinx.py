@@ -14,8 +14,7 @@ the dark.  Where there are no pictures, the lifecycle is drawn with characters.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -41,7 +40,7 @@ class LifecycleDirective(SphinxDirective):
 
     required_arguments = 1
     final_argument_whitespace = False
-    option_spec: ClassVar[dict[str, Callable[[str], Any]]] = {
+    option_spec = {
         "direction": _direction,
         "caption": directives.unchanged,
         "name": directives.unchanged,

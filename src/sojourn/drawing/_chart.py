@@ -119,7 +119,7 @@ def _row(story: Story, times: list[datetime] | None, begin: datetime | None) -> 
         return Row(story.name, (), story.state, status, 0.0)
     stays = stays_of(story)
     at = [(time - begin).total_seconds() for time in times]
-    bars = []
+    bars: list[Bar] = []
     for i, stay in enumerate(stays):
         last = i == len(stays) - 1
         if last and story.over:

@@ -117,7 +117,7 @@ def _text(kind: str, x: float, y: float, content: str) -> str:
 
 
 def _scale(chart: Chart, left: float, bottom: float) -> list[str]:
-    parts = []
+    parts: list[str] = []
     for tick in chart.ticks if chart.rows else ():
         x = left + _PLOT * tick / chart.length
         parts.append(

@@ -109,7 +109,7 @@ def _blocks(
 ) -> list[int]:
     """Return for every vertex the first vertex of its block."""
     root = list(range(len(web.vertices)))
-    taken = set()
+    taken: set[int] = set()
     links = web.below if upward else web.above
     for layer in layers:
         last = -1

@@ -93,7 +93,7 @@ def _bands(plan: Plan) -> list[tuple[str, float, float]]:
     for number, node in enumerate(plan.graph.nodes):
         if node.status and not node.final:
             groups.setdefault(node.status, []).append(plan.rank[number])
-    spans = []
+    spans: list[tuple[str, float, float]] = []
     for status, ranks in groups.items():
         first, last = 2 * min(ranks), 2 * max(ranks)
         if len(ranks) > 1:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self, overload
+from typing import TYPE_CHECKING, Literal, Self, cast, overload
 
 from sojourn.drawing._chart import chart_of
 from sojourn.drawing._chart_svg import chart_svg
@@ -64,11 +64,16 @@ class Drawing(str):
         drawing._words = words
         return drawing
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        """Return the representations, by media type."""
+    @property
+    def bundle(self) -> dict[str, str]:
+        """What a notebook shows, by media type."""
         if self._words is None:
             return {"text/plain": str(self)}
         return {"text/html": str(self), **self._words()}
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """Show a notebook the picture."""
+        return self.bundle
 
 
 @overload
@@ -161,7 +166,7 @@ def mimebundle(thing: object) -> dict[str, str]:
     Raises:
         TypeError: The thing is nothing that can be drawn.
     """
-    return draw(thing)._repr_mimebundle_()
+    return draw(thing).bundle
 
 
 def terminal(
@@ -246,5 +251,5 @@ def _stories(jobs: object) -> list[Story]:
         return [story_of(jobs)]
     if not isinstance(jobs, Iterable):
         return stories_of([jobs])
-    things = list(jobs)
+    things = list(cast("Iterable[object]", jobs))
     return [story_of(things)] if things and isinstance(things[0], Entry) else stories_of(things)

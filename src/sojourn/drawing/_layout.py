@@ -61,12 +61,12 @@ class Plan:
     arcs: list[Arc | None]
     rank: list[int]
     web: Web = field(default_factory=Web)
-    across: list[float] = field(default_factory=list)
-    start: list[float] = field(default_factory=list)
-    length: list[float] = field(default_factory=list)
-    node_blocks: list[Block] = field(default_factory=list)
-    labels: list[Block] = field(default_factory=list)
-    loops: dict[int, list[int]] = field(default_factory=dict)
+    across: list[float] = field(default_factory=list[float])
+    start: list[float] = field(default_factory=list[float])
+    length: list[float] = field(default_factory=list[float])
+    node_blocks: list[Block] = field(default_factory=list[Block])
+    labels: list[Block] = field(default_factory=list[Block])
+    loops: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
 
     @property
     def level(self) -> bool:
@@ -145,7 +145,7 @@ def _coarse(plan: Plan) -> Web:
     happy = _happy_edges(plan)
     nodes = [web.add(Vertex(rank, node), ("node", node)) for node, rank in enumerate(plan.rank)]
     for number, arc in enumerate(plan.arcs):
-        chain = []
+        chain: list[int] = []
         if arc is not None:
             between = range(plan.rank[arc[0]] + 1, plan.rank[arc[1]])
             lanes = [web.add(Vertex(r), ("lane", *_lane(plan, number, r))) for r in between]

@@ -26,7 +26,7 @@ def place_loops(plan: Plan, node: int, middle: Point, half: Point) -> list[Place
     its right, and the label stands beside them.
     """
     side = -1.0 if plan.level else 1.0
-    result = []
+    result: list[PlacedEdge] = []
     reached = 0.0
     for number, spread in zip(plan.loops.get(node, ()), loop_spreads(plan, node), strict=True):
         text = plan.labels[number]

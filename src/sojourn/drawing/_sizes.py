@@ -77,7 +77,7 @@ def row_width(row: tuple[Run, ...]) -> float:
 def offsets(row: tuple[Run, ...]) -> list[float]:
     """Return where the middle of every piece of a row stands, counted from the middle of the row."""
     at = -row_width(row) / 2
-    result = []
+    result: list[float] = []
     for piece in row:
         result.append(at + piece.width / 2)
         at += piece.width + _BETWEEN

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sojourn.drawing._plain_machine import is_machine, machine_graph
 from sojourn.drawing._stories import is_job, now, stories_of, story_of
@@ -49,7 +49,7 @@ def graph_of(thing: object) -> Graph:
     if is_job(thing):
         return visited(class_graph(type(thing), thing.lifecycle), story_of(thing), now())
     if isinstance(thing, Iterable) and not isinstance(thing, str | bytes | type):
-        return _graph_of_many(list(thing))
+        return _graph_of_many(list(cast("Iterable[object]", thing)))
     raise TypeError(
         f"cannot draw {thing!r:.200}, a {type(thing).__name__}; give a job class, a lifecycle, a job, "
         "an iterable of jobs or histories, or a transitions.Machine"

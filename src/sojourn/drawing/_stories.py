@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Protocol, TypeGuard, cast
 
 from sojourn.history import Entry
 from sojourn.lifecycle import Lifecycle
@@ -25,21 +25,26 @@ class Job(Protocol):
     @property
     def lifecycle(self) -> Lifecycle:
         """Its declaration."""
+        ...
 
     @property
     def state(self) -> State:
         """Its state now."""
+        ...
 
     @property
     def history(self) -> tuple[Entry, ...]:
         """Its entries."""
+        ...
 
     @property
     def created_at(self) -> datetime:
         """When it was made."""
+        ...
 
     def job_id(self) -> str:
         """Return its id."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +112,19 @@ def story_of(thing: object, number: int = 1) -> Story:
     Raises:
         TypeError: It is neither.
     """
+    kind = type(thing).__name__
     if is_job(thing):
         entries = thing.history
         state = entries[-1].dest if entries else thing.state.name
-        return Story(
-            thing.job_id(), type(thing).__name__, entries, thing.created_at, state, thing.lifecycle
-        )
+        return Story(thing.job_id(), kind, entries, thing.created_at, state, thing.lifecycle)
     if isinstance(thing, Iterable) and not isinstance(thing, str | bytes):
-        entries = tuple(thing)
-        if all(isinstance(entry, Entry) for entry in entries):
-            state = entries[-1].dest if entries else "INITIALIZING"
-            return Story(f"job {number}", "", entries, None, state, None)
+        given = tuple(cast("Iterable[object]", thing))
+        found = tuple(entry for entry in given if isinstance(entry, Entry))
+        if len(found) == len(given):
+            state = found[-1].dest if found else "INITIALIZING"
+            return Story(f"job {number}", "", found, None, state, None)
     raise TypeError(
-        f"cannot draw what happened to {thing!r:.200}, a {type(thing).__name__}; give a job or a history of entries"
+        f"cannot draw what happened to {thing!r:.200}, a {kind}; give a job or a history of entries"
     )
 
 
@@ -136,7 +141,7 @@ def stays_of(story: Story) -> list[Stay]:
     """Return every stay of a job, the present one last."""
     entries = story.entries
     begin, attempt = story.born, 1
-    stays = []
+    stays: list[Stay] = []
     for entry in entries:
         stays.append(Stay(entry.source, attempt, begin, entry.at))
         begin, attempt = entry.at, entry.attempt

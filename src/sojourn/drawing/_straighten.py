@@ -45,7 +45,7 @@ def _neighbours(web: Web) -> list[tuple[int | None, int | None]]:
 def _lines(web: Web, across: list[float]) -> list[list[int]]:
     """Return the vertices in groups that are linked and stand in one line."""
     seen: set[int] = set()
-    lines = []
+    lines: list[list[int]] = []
     for start in range(len(web.vertices)):
         if start in seen:
             continue

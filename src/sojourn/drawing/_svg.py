@@ -162,7 +162,7 @@ def tooltip(*lines: str) -> str:
 
 def _rows(block: Block, x: float, y: float) -> str:
     """Return the rows of a block, its middle standing at a point."""
-    parts = []
+    parts: list[str] = []
     top = y - block.height / 2
     for row in block.rows:
         height = height_of(row)
@@ -233,7 +233,7 @@ def _backward(strokes: tuple[Stroke, ...]) -> tuple[Stroke, ...]:
 
 
 def _path(strokes: tuple[Stroke, ...]) -> str:
-    parts = []
+    parts: list[str] = []
     at: Point | None = None
     for a, b, c, d in strokes:
         if a != at:

@@ -44,7 +44,7 @@ def node_style(node: Node) -> Style:
         return "current"
     if node.heat >= 0.5:
         return "busy"
-    if node.tone in {"done", "error", "cancelled"}:
+    if node.tone == "done" or node.tone == "error" or node.tone == "cancelled":  # noqa: PLR1714  # a set would not narrow
         return node.tone
     return "taken" if node.mark == "visited" else "strong"
 
@@ -123,7 +123,7 @@ def _strip(graph: Graph) -> Canvas:
 
 def _steps(graph: Graph) -> list[Edge]:
     """Return the edges of the happy path."""
-    steps = []
+    steps: list[Edge] = []
     for pair in zip(graph.path, graph.path[1:], strict=False):
         edge = next((e for e in graph.edges if (e.source, e.dest) == pair), None)
         if edge is not None:

@@ -36,7 +36,7 @@ def visited(graph: Graph, story: Story, now: datetime) -> Graph:
     for entry in story.entries:
         taken[entry.trigger, entry.source, entry.dest].append(entry)
     latest = stays[-1].attempt
-    edges = []
+    edges: list[Edge] = []
     for edge in graph.edges:
         entries = taken.pop((edge.trigger, edge.source, edge.dest), [])
         edges.append(_visited_edge(edge, entries, latest, numbered=numbered))
@@ -64,7 +64,7 @@ def _told(story: Story, latest: int) -> str:
 
 def _legend(story: Story, latest: int) -> list[str]:
     """Return a line for every kind of mark that does not explain itself."""
-    lines = []
+    lines: list[str] = []
     if latest > 1:
         lines.append(f"The thick line is attempt {latest}; the numbers are the steps.")
     if any(entry.inferred for entry in story.entries):
@@ -99,7 +99,7 @@ def _stay_notes(visits: list[Stay], current: bool, now: datetime) -> list[str]:
     by_attempt: dict[int, list[Stay]] = defaultdict(list)
     for stay in visits:
         by_attempt[stay.attempt].append(stay)
-    lines = []
+    lines: list[str] = []
     for attempt, stays in by_attempt.items():
         open_ended = current and stays[-1] is visits[-1]
         text = _time_spent(stays, open_ended, now)
@@ -139,7 +139,7 @@ def travelled(graph: Graph, stories: list[Story]) -> Graph:
     states = {state.state: state for state in found.states}
     counts = {(t.trigger, t.source, t.dest): t.count for t in found.transitions}
     most = max(counts.values(), default=1)
-    edges = []
+    edges: list[Edge] = []
     for edge in graph.edges:
         count = counts.pop((edge.trigger, edge.source, edge.dest), 0)
         edges.append(
@@ -165,7 +165,7 @@ def travelled(graph: Graph, stories: list[Story]) -> Graph:
 def _travelled_node(node: Node, state: StateStatistics | None) -> Node:
     if state is None or not state.count:
         return replace(node, count=0)
-    notes = []
+    notes: list[str] = []
     if state.median is not None and state.p90 is not None:
         notes.append(f"median {duration(state.median)} · p90 {duration(state.p90)}")
     if state.now and not node.final:

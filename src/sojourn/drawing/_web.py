@@ -46,13 +46,13 @@ class Web:
         happy: Links of the happy path.
     """
 
-    vertices: list[Vertex] = field(default_factory=list)
-    layers: list[list[int]] = field(default_factory=list)
-    above: list[dict[int, int]] = field(default_factory=list)
-    below: list[dict[int, int]] = field(default_factory=list)
-    chains: list[list[int]] = field(default_factory=list)
-    happy: set[tuple[int, int]] = field(default_factory=set)
-    _known: dict[Key, int] = field(default_factory=dict)
+    vertices: list[Vertex] = field(default_factory=list[Vertex])
+    layers: list[list[int]] = field(default_factory=list[list[int]])
+    above: list[dict[int, int]] = field(default_factory=list[dict[int, int]])
+    below: list[dict[int, int]] = field(default_factory=list[dict[int, int]])
+    chains: list[list[int]] = field(default_factory=list[list[int]])
+    happy: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
+    _known: dict[Key, int] = field(default_factory=dict[Key, int])
 
     def add(self, vertex: Vertex, key: Key) -> int:
         """Add a vertex at the end of its layer, unless there is one of that key; return its number."""
