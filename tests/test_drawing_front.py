@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 import sys
 from pathlib import Path
@@ -90,6 +91,20 @@ def test_a_link_is_followed(tmp_path: Path):
 
     assert (tmp_path / "link.svg").is_symlink()
     assert (tmp_path / "real.svg").read_text("utf-8").startswith("<svg")
+
+
+def test_what_is_no_file_is_written_to_directly(tmp_path: Path):
+    pipe = tmp_path / "pipe.svg"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        draw(base_graph(), pipe, format="text")
+        read = os.read(reader, 100_000).decode()
+    finally:
+        os.close(reader)
+
+    assert read == draw(base_graph(), format="text")
+    assert pipe.is_fifo()
 
 
 def test_a_missing_extra_says_which_pip_install_brings_it(monkeypatch: pytest.MonkeyPatch):

@@ -6,6 +6,8 @@ import re
 import struct
 import zlib
 from collections import Counter
+from importlib.resources import files
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -13,7 +15,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from drawing_graphs import any_graphs, base_graph, lifecycles
+from sojourn import BaseJob
 from sojourn.drawing import Edge, Graph, Node, draw
+from sojourn.drawing._measure import text_width
 from sojourn.drawing._png import png
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -169,12 +173,52 @@ def test_a_png_shows_the_words_without_any_font_of_the_system():
     assert 0 < min(dark[stems[0] : stems[-1] + 1]) < 8
 
 
-def test_a_png_of_the_base_lifecycle_shows_its_colours():
+def test_a_png_shows_the_colours_of_the_light_theme():
     pytest.importorskip("resvg_py", reason="the extra [png] is not installed")
+    graph = Graph("two", (Node("A", tone="done"), Node("B", tone="error")), ())
 
-    data = draw(base_graph(), format="png")
+    data = draw(graph, format="png")
 
     _, rows = _pixels(data)
     colours = {row[i : i + 3] for row in rows for i in range(0, len(row), 4)}
-    assert data == draw(base_graph(), format="png")
-    assert {bytes.fromhex(c) for c in ("ffffff", "2563eb", "16a34a", "dc2626", "eff6ff")} <= colours
+    assert data == draw(graph, format="png")
+    assert {bytes.fromhex(c) for c in ("ffffff", "16a34a", "f0fdf4", "dc2626")} <= colours
+
+
+def test_the_picture_of_the_readme_is_what_is_drawn_today():
+    picture = Path(__file__).parents[1] / "docs" / "pictures" / "lifecycle.svg"
+
+    assert picture.read_text("utf-8") == draw(BaseJob)
+
+
+def test_widths_are_those_of_the_fonts_that_come_along():
+    for name, bold in (("Inter-Medium", False), ("Inter-SemiBold", True)):
+        widths = _advances(files("sojourn.drawing").joinpath("fonts", f"{name}.ttf").read_bytes())
+        for code in range(32, 127):
+            assert text_width(chr(code), 1000, bold=bold) == pytest.approx(widths[code], abs=0.6)
+
+
+def _advances(font: bytes) -> dict[int, float]:
+    """Return the width of every ASCII character in thousandths, read from the tables of a TrueType font."""
+    count = struct.unpack(">H", font[4:6])[0]
+    records = (struct.unpack(">4sIII", font[12 + 16 * i : 28 + 16 * i]) for i in range(count))
+    table = {tag: font[at : at + size] for tag, _, at, size in records}
+    unit = struct.unpack(">H", table[b"head"][18:20])[0]
+    metrics = struct.unpack(">H", table[b"hhea"][34:36])[0]
+    cmap = table[b"cmap"]
+    offset = struct.unpack(">I", cmap[8:12])[0]
+    segments = struct.unpack(">H", cmap[offset + 6 : offset + 8])[0] // 2
+    words = struct.unpack(
+        f">{(len(cmap) - offset) // 2}H", cmap[offset : offset + (len(cmap) - offset) // 2 * 2]
+    )
+    ends, starts = words[7 : 7 + segments], words[8 + segments : 8 + 2 * segments]
+    deltas, ranges = words[8 + 2 * segments : 8 + 3 * segments], 8 + 3 * segments
+    advances = {}
+    for code in range(32, 127):
+        i = next(i for i, end in enumerate(ends) if end >= code)
+        shift = words[ranges + i]
+        glyph = words[ranges + i + shift // 2 + code - starts[i]] if shift else code
+        glyph = (glyph + deltas[i]) % 65536
+        at = 4 * min(glyph, metrics - 1)
+        advances[code] = struct.unpack(">H", table[b"hmtx"][at : at + 2])[0] * 1000 / unit
+    return advances

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 
 from drawing_graphs import any_graphs, base_graph, lifecycles
-from drawing_stories import ShopJob
+from drawing_stories import DONE, UNSEEN, PastJob, ShopJob
 from sojourn.drawing import Edge, Graph, Node, draw, terminal
 
 if TYPE_CHECKING:
@@ -159,6 +159,39 @@ def test_dot_is_what_graphviz_draws(tmp_path: Path):
                 node.name.replace('"', "&quot;").replace(">", "&gt;").replace("-", "&#45;")
                 in picture
             )
+
+
+def test_wide_and_combining_characters_keep_the_columns():
+    graph = Graph(
+        "g",
+        (Node("待機", initial=True), Node("e\u0301tat")),
+        (Edge("待機", "e\u0301tat", "開始"),),
+        ("待機", "e\u0301tat"),
+    )
+
+    assert draw(graph, format="text").splitlines()[0] == "●─▶ 待機 ──開始─▶ e\u0301tat"
+
+
+def test_what_happened_is_told_in_every_text_format():
+    job, jobs = PastJob(UNSEEN), [PastJob(UNSEEN), PastJob(DONE[:2])]
+
+    assert 'label="start (inferred)"' in draw(job, format="dot")
+    assert 'style="dashed"' in draw(job, format="dot")
+    assert 'penwidth="2.5"' in draw(job, format="dot")
+    assert 'label="finish ×1"' in draw(jobs, format="dot")
+    assert '==>|"submit"|' in draw(job, format="mermaid")
+    assert '-.->|"start #40;inferred#41;"|' in draw(job, format="mermaid")
+    assert "linkStyle 1,2,3 stroke" in draw(job, format="mermaid")
+    assert "╌╌start╌▶" in draw(job, format="text")
+    assert "start ×2" in draw(jobs, format="text")
+
+
+def test_the_state_of_a_live_job_is_marked_in_every_text_format():
+    job = PastJob(DONE[:2])
+
+    assert "[RUNNING]" in draw(job, format="text")
+    assert ":::current" in draw(job, format="mermaid")
+    assert 'fontcolor="#ffffff"' in draw(job, format="dot")
 
 
 @pytest.mark.parametrize("chosen", ["mermaid", "dot", "text"])

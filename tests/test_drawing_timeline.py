@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from xml.etree import ElementTree as ET
 
@@ -21,7 +22,13 @@ from drawing_stories import (
     batch,
     history,
 )
-from sojourn.drawing import StateStatistics, TransitionStatistics, statistics, timeline
+from sojourn.drawing import (
+    StateStatistics,
+    TransitionStatistics,
+    statistics,
+    terminal_timeline,
+    timeline,
+)
 from sojourn.drawing._chart import MOST_ROWS, Bar, Chart, chart_of
 from sojourn.drawing._chart_text import chart_text
 from sojourn.drawing._durations import duration
@@ -140,6 +147,30 @@ def test_a_timeline_in_a_terminal():
         "ERROR         0    0       –      –      –",
         "CANCELLED     0    0       –      –      –",
     ]
+
+
+def test_long_stays_in_states_of_a_subclass_carry_their_name():
+    long: list[Step] = [
+        ("submit", "QUEUED", 1),
+        ("start", "RUNNING", 1),
+        ("inspect", "INSPECTING", 1),
+        ("finish", "DONE", 90),
+    ]
+
+    assert '<text class="sj-inside"' in timeline(PastJob(long, like=ShopJob))
+
+
+def test_colours_change_no_character_of_a_timeline():
+    plain, coloured = terminal_timeline(batch(5)), terminal_timeline(batch(5), colour=True)
+
+    assert plain != coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+
+
+@pytest.mark.parametrize("thing", [3, None, "RUNNING", [3]])
+def test_what_has_no_history_has_no_timeline(thing: object):
+    with pytest.raises(TypeError, match="give a job or a history"):
+        timeline(thing)
 
 
 def test_no_jobs_are_said_to_be_none():

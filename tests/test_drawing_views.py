@@ -8,7 +8,18 @@ import pytest
 from transitions import Machine
 from transitions.extensions import HierarchicalMachine
 
-from drawing_stories import BORN, DONE, TWICE, UNSEEN, PastJob, PlainJob, ShopJob, batch, history
+from drawing_stories import (
+    BORN,
+    DONE,
+    TWICE,
+    UNSEEN,
+    PastJob,
+    PlainJob,
+    ShopJob,
+    Step,
+    batch,
+    history,
+)
 from sojourn import BaseJob, JobStatus
 from sojourn.drawing import Edge, Graph, Node, draw
 from sojourn.drawing._sources import base_graph, class_graph, graph_of
@@ -131,6 +142,27 @@ def test_steps_are_numbered_and_attempts_told_apart_when_a_state_is_visited_twic
     assert notes(graph)["QUEUED"] == ("attempt 1: 4.0 s", "attempt 2: 8.0 s")
     assert notes(graph)["RUNNING"] == ("attempt 1: 6.0 s", "attempt 2: 9.0 s so far")
     assert any("The thick line is attempt 2" in note for note in graph.notes)
+
+
+def test_of_many_attempts_the_last_are_told_and_the_others_counted():
+    again: list[Step] = [("start", "RUNNING", 1), ("requeue", "QUEUED", 2)]
+    graph = seen(PastJob([("submit", "QUEUED", 1), *again * 5], like=ShopJob), ShopJob, after=20)
+
+    assert notes(graph)["RUNNING"] == (
+        "2 earlier attempts", "attempt 3: 2.0 s", "attempt 4: 2.0 s", "attempt 5: 2.0 s",
+    )  # fmt: skip
+    assert "…11" in draw(graph)
+
+
+def test_several_stays_in_one_attempt_are_added_up():
+    back: list[Step] = [
+        ("submit", "QUEUED", 1),
+        ("mount", "SETUP", 2),
+        ("unmount", "QUEUED", 3),
+        ("start", "RUNNING", None),
+    ]
+
+    assert notes(graph_of(history(back)))["QUEUED"] == ("over 2.0 s in 2 visits",)
 
 
 def test_a_job_that_nothing_happened_to_is_where_it_began():
