@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -252,9 +253,10 @@ class TestCancellingTheTask:
         assert results == [42, 42]
 
     def test_leaves_nothing_behind_in_the_job(self, caplog: pytest.LogCaptureFixture) -> None:
-        job = pushed()
+        job, loops = pushed(), list[weakref.ref[Any]]()
 
         async def scenario() -> None:
+            loops.append(weakref.ref(asyncio.get_running_loop()))
             tasks = [asyncio.ensure_future(job) for _ in range(5)]
             await settled()
             for task in tasks:
@@ -262,8 +264,9 @@ class TestCancellingTheTask:
             await asyncio.gather(*tasks, return_exceptions=True)
 
         run(scenario)
+        gc.collect()
 
-        # The loop is closed: whoever still told it something would be logged.
+        assert [loop() for loop in loops] == [None]
         job.observe("DONE")
         assert caplog.records == []
 
@@ -325,15 +328,17 @@ class TestFollowing:
         assert run(scenario) == ["submit", "start", "finish"]
 
     def test_may_be_given_up(self, caplog: pytest.LogCaptureFixture) -> None:
-        job = pushed()
+        job, loops = pushed(), list[weakref.ref[Any]]()
 
         async def scenario() -> None:
+            loops.append(weakref.ref(asyncio.get_running_loop()))
             async for _ in job.changes():
                 break
 
         run(scenario)
         gc.collect()
 
+        assert [loop() for loop in loops] == [None]
         job.observe("DONE")
         assert caplog.records == []
 

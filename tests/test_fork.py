@@ -177,6 +177,24 @@ class TestWhileAnotherThread:
         assert submitting.result() is None
         assert job.state is BaseJob.QUEUED
 
+    def test_submits_and_the_child_can_find_out_what_became_of_it(self) -> None:
+        gate = Gate("native-1")
+        backend = Backend(submit=[gate], find=["native-1"])
+        job = Remote(backend, "j-1")
+        submitting = Background(job.submit)
+        gate.wait_until_asked()
+
+        def child() -> None:
+            assert job.reconcile() is Outcome.ADVANCED
+            assert (job.state, job.native_id) == (BaseJob.QUEUED, "native-1")
+            assert backend.asked == ["submit", "find"]
+            use(job)
+
+        in_child(child)
+
+        gate.open()
+        assert submitting.result() is None
+
     def test_cancels(self) -> None:
         gate = Gate(None)
         job = Remote(Backend(cancel=[gate, True]), "j-1")

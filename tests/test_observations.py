@@ -831,6 +831,30 @@ class TestPolls:
         assert (job.state, job.attempt) == (BaseJob.QUEUED, 2)
         assert_consistent(job, SHOP)
 
+    def test_an_answer_from_before_a_pause_does_not_end_the_pause(self) -> None:
+        # RUNNING can be reached again from PAUSED, but the question was sent before the pause.
+        class Pausing(BaseJob[Any]):
+            PAUSED = State(JobStatus.RUNNING)
+            pause = Transition(JobStatus.RUNNING, PAUSED)
+            resume = Transition(PAUSED, JobStatus.RUNNING)
+            status_map = {"busy": BaseJob.RUNNING}
+            pausing = True
+
+            def _poll(self) -> str:
+                if self.pausing:
+                    self.observe(Pausing.PAUSED)
+                    self.pausing = False
+                return "busy"
+
+        job = Pausing(None, "p-1")
+        job.observe(BaseJob.RUNNING)
+
+        job.status()
+        assert job.state is Pausing.PAUSED
+
+        job.status()
+        assert job.state is BaseJob.RUNNING
+
 
 class TestThreads:
     @pytest.mark.parametrize("round_", range(50))

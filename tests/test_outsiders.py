@@ -445,6 +445,37 @@ class TestWithoutTheLock:
 
         assert [entry.number for entry in heard] == [2]
 
+    def test_one_that_is_added_from_within_hears_nothing_of_what_has_happened_by_then(self) -> None:
+        job = Pushed(None, "j-1")
+        heard, hear = listener()
+
+        def add(job: Any, entry: Entry) -> None:
+            if entry.number == 1:
+                job.add_callback(hear)
+
+        job.add_callback(add)
+
+        job.observe("RUNNING")  # two entries, the first of which adds
+        job.finish()
+
+        assert [entry.number for entry in heard] == [3]
+
+    def test_not_even_one_that_a_declared_callback_has_caused_is_called_with_the_lock(
+        self,
+    ) -> None:
+        class Chained(BaseJob[Any]):
+            start = Transition(
+                JobStatus.QUEUED, JobStatus.RUNNING, after=lambda event: event.model.finish()
+            )
+
+        job, free = Chained(None, "c-1"), list[bool]()
+        job.submit()
+        job.add_callback(lambda job, _: free.append(Background(job.may, "start").result()))
+
+        job.start()
+
+        assert free == [False, False]
+
     def test_one_that_is_slow_holds_up_nobody_s_trigger(self) -> None:
         job, gate = Pushed(None, "j-1"), Gate()
         heard, hear = listener()

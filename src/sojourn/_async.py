@@ -68,6 +68,8 @@ async def changes(job: Looking) -> AsyncIterator[Entry]:
             told = len(history)
             if final:
                 return
+            if job._sj_sealed():
+                job._sj_check_waitable()
             await _next(job, news, rhythm)
     finally:
         remove()

@@ -149,15 +149,30 @@ class Looking(Commanding):
             return False
         return bool(claim) or state.status is not JobStatus.INITIALIZING
 
-    def _sj_poll(self, deadline: float | None) -> Outcome:
-        """Ask the backend once, or share the question that another thread asks already."""
+    def _sj_poll(self, deadline: float | None, *, patient: bool = True) -> Outcome:
+        """Ask the backend once, or share the question that another thread asks already.
+
+        Args:
+            deadline: When to stop waiting for another thread's answer.
+            patient: Wait for it at all; one who waits for the job is woken by what it brings.
+        """
         if firing:
             self._sj_refuse_inside("status", always=True)
-        flight = self._sj_share("look", self._sj_ask_where, deadline)
+        try:
+            flight = self._sj_share("look", self._sj_ask_where, deadline, patient=patient)
+        finally:
+            # Told when the question is over: an outsider may ask the next one.
+            if self._sj_watch is not None:
+                self._sj_tell()
         return Outcome.UNCHANGED if flight is None else flight.outcome
 
     def _sj_share(
-        self, slot: str, ask: Callable[[Record], Outcome], deadline: float | None
+        self,
+        slot: str,
+        ask: Callable[[Record], Outcome],
+        deadline: float | None,
+        *,
+        patient: bool = True,
     ) -> Flight | None:
         """Ask, or share the question of this kind that another thread asks already.
 
@@ -173,7 +188,7 @@ class Looking(Commanding):
             if flight.lock._is_owned():  # type: ignore[attr-defined]  # as `Condition` asks it
                 return None  # the hook asks; it gets what is known
             left = math.inf if deadline is None else deadline - _clock.monotonic()
-            if left <= 0:
+            if left <= 0 or not patient:
                 return None
             flight.share(left)
             if flight.error is not None:
@@ -224,7 +239,9 @@ class Looking(Commanding):
         attempt = told.attempt
         if attempt is None and asked is not self._sj_last:
             attempt = attempt_of(asked)
-        return self._sj_observe(evidence, told.raw, told.at, attempt, told.reason, asked)
+        return self._sj_observe(
+            evidence, told.raw, told.at, attempt, told.reason, asked, quiet=True
+        )
 
     def _sj_note_failure(self, error: Exception) -> None:
         facts = self._sj_known()
@@ -256,7 +273,7 @@ class Looking(Commanding):
     def _sj_try_poll(self, deadline: float | None) -> Exception | None:
         """Poll; return a failure that may pass, raise any other."""
         try:
-            self._sj_poll(deadline)
+            self._sj_poll(deadline, patient=False)
         except BackendError as error:
             if not error.transient:
                 raise

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from inspect import getattr_static
 from types import CodeType, FunctionType
-from typing import Any, NamedTuple
+from typing import Any
 
 from transitions.core import Condition, EventData, Machine, State, Transition
 from transitions.core import Event as MachineEvent
@@ -21,28 +21,6 @@ __all__ = ["Event", "JobMachine", "Plan", "build", "compile_tables"]
 
 Callback = str | Callable[..., object]
 Tables = dict[str, dict[str, tuple["Plan", ...]]]
-
-
-class StateSpec(NamedTuple):
-    """What the machine has to know of a state."""
-
-    name: str
-    final: bool
-    on_enter: tuple[Callback, ...]
-    on_exit: tuple[Callback, ...]
-
-
-class EdgeSpec(NamedTuple):
-    """What the machine has to know of one branch from one source."""
-
-    trigger: str
-    source: str
-    dest: str
-    conditions: tuple[Callback, ...]
-    unless: tuple[Callback, ...]
-    before: tuple[Callback, ...]
-    after: tuple[Callback, ...]
-    new_attempt: bool
 
 
 class _Edge(Transition):
@@ -96,41 +74,27 @@ class JobMachine(Machine):
         super().remove_transition(*args, **kwargs)
 
 
-def build(states: Iterable[StateSpec], edges: Iterable[EdgeSpec], initial: str) -> JobMachine:
+def build(
+    states: Iterable[dict[str, Any]], edges: Iterable[dict[str, Any]], initial: str
+) -> JobMachine:
     """Build and freeze the machine of one job class.
 
     Args:
-        states: Its states; the first stands first in drawings.
-        edges: One for each source and branch, in the order in which they are tried.
+        states: What `transitions.State` takes, for each state; the first stands first in drawings.
+        edges: What ``add_transition`` takes, and ``new_attempt``, for each source and branch, in
+            the order in which they are tried.
         initial: Name of the state in which a job is born.
     """
     machine = JobMachine(
         model=None,
-        states=[
-            {
-                "name": state.name,
-                "final": state.final,
-                "on_enter": list(state.on_enter),
-                "on_exit": list(state.on_exit),
-            }
-            for state in states
-        ],
+        states=list(states),
         initial=initial,
         send_event=True,
         auto_transitions=False,
         queued=False,
     )
     for edge in edges:
-        machine.add_transition(
-            edge.trigger,
-            edge.source,
-            edge.dest,
-            conditions=list(edge.conditions),
-            unless=list(edge.unless),
-            before=list(edge.before),
-            after=list(edge.after),
-            new_attempt=edge.new_attempt,
-        )
+        machine.add_transition(**edge)
     machine.freeze()
     return machine
 

@@ -93,6 +93,8 @@ class Reconciling(Firing):
         attempt: int | None,
         reason: str | BaseException | None,
         since: Record | None = None,
+        *,
+        quiet: bool = False,
     ) -> Outcome:
         """Weigh evidence under the lock and take the steps that follow from it.
 
@@ -103,6 +105,7 @@ class Reconciling(Firing):
             attempt: As for `observe`.
             reason: As for `observe`.
             since: The record the job had when the question was sent that this answers.
+            quiet: Leave it to the caller to tell those who want to know.
         """
         if firing:
             self._sj_refuse_inside("observe")
@@ -128,7 +131,7 @@ class Reconciling(Firing):
                 self._sj_follow(verdict, seconds, more)
                 return Outcome.ADVANCED
         finally:
-            if self._sj_watch is not None:
+            if self._sj_watch is not None and not quiet:
                 self._sj_tell()
 
     def _sj_weigh(
@@ -172,7 +175,7 @@ class Reconciling(Firing):
         if old is not None:
             facts.anomalies[same] = Anomaly(old.raw, state, now, old.reason, old.at, old.count + 1)
             return
-        said = f"reported {detail}" + ("" if attempt is None else f" in attempt {attempt}")
+        said = f"reported {detail!r}" + ("" if attempt is None else f" in attempt {attempt}")
         reason = f"{said}, which no legal path explains while {state} in attempt {now}"
         instant = _clock.instant(_clock.wall())
         assert instant is not None  # a time gives an instant

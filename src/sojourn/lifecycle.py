@@ -326,23 +326,28 @@ class Lifecycle:
     def machine(self) -> _machine.JobMachine:
         """The `transitions` machine itself, frozen, with no model registered."""
         return _machine.build(
-            [
-                _machine.StateSpec(each.name, each.is_final, each.on_enter, each.on_exit)
+            (
+                {
+                    "name": each.name,
+                    "final": each.is_final,
+                    "on_enter": list(each.on_enter),
+                    "on_exit": list(each.on_exit),
+                }
                 for each in self.states
-            ],
-            [
-                _machine.EdgeSpec(
-                    each.trigger,
-                    each.source.name,
-                    each.dest.name,
-                    each.conditions,
-                    each.unless,
-                    each.before,
-                    each.after,
-                    each.new_attempt,
-                )
+            ),
+            (
+                {
+                    "trigger": each.trigger,
+                    "source": each.source.name,
+                    "dest": each.dest.name,
+                    "conditions": list(each.conditions),
+                    "unless": list(each.unless),
+                    "before": list(each.before),
+                    "after": list(each.after),
+                    "new_attempt": each.new_attempt,
+                }
                 for each in self.transitions
-            ],
+            ),
             self.initial.name,
         )
 
