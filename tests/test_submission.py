@@ -471,6 +471,24 @@ class TestUncertain:
         ]
         assert backend.asked == ["submit"]
 
+    def test_reports_end_the_doubt_of_those_who_wait(self) -> None:
+        # A class that cannot look jobs up, but hears of them, could not be waited for otherwise.
+        class Blind(BaseJob[Any]):
+            def _submit(self) -> str:
+                raise LOST
+
+        job, looked = Blind(None, "j-1"), Gate()
+        looked.open()
+        with pytest.raises(SubmitUncertainError):
+            job.submit()
+        job.observe("RUNNING")
+        waiting = Background(job.wait_for_final_state, callback=looked)
+        looked.wait_until_asked()
+
+        job.observe("DONE")
+
+        assert waiting.result() is None
+
     def test_waiting_for_it_is_an_error_at_once(self) -> None:
         job, backend = uncertain_job()
 

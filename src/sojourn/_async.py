@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from sojourn import _clock
 from sojourn._handle import firing
 from sojourn._looking import Looking, Rhythm
-from sojourn.history import Entry
+from sojourn.history import Entry, Record, entries_of
 
 T = TypeVar("T")
 
@@ -38,10 +39,10 @@ async def result(job: Looking, collect: Callable[[], T], must_fetch: Callable[[]
     """
     if firing:
         job._sj_refuse_inside("await", always=True)
-    if job._sj_last[0] not in job._sj_rules.finals:
+    rhythm = Rhythm(LONGEST_PAUSE)
+    while (seen := job._sj_last)[0] not in job._sj_rules.finals:
         job._sj_check_waitable()
-        async for _ in changes(job):
-            pass
+        await _news(job, seen, rhythm)
     return await _apart(collect) if must_fetch() else collect()
 
 
@@ -49,44 +50,46 @@ async def changes(job: Looking) -> AsyncIterator[Entry]:
     """Yield all entries of ``job``, past and to come, up to the final one."""
     if firing:
         job._sj_refuse_inside("changes", always=True)
-    loop = asyncio.get_running_loop()
-    news = asyncio.Event()
+    told, rhythm = 0, Rhythm(LONGEST_PAUSE)
+    while True:
+        seen = job._sj_last
+        history = tuple(entries_of(seen))
+        for entry in history[told:]:
+            yield entry
+        told = len(history)
+        if seen[0] in job._sj_rules.finals:
+            return
+        if job._sj_sealed():
+            job._sj_check_waitable()
+        await _news(job, seen, rhythm)
 
-    def push(_job: object, _entry: Entry) -> None:
+
+class _Bell:
+    """Stands among the waiters of a job, and wakes an event loop instead of a thread."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.rung = asyncio.Event()
+
+    def release(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop was closed, and nobody listens
-            loop.call_soon_threadsafe(news.set)
-
-    remove = job.add_callback(push)
-    try:
-        told, rhythm = 0, Rhythm(LONGEST_PAUSE)
-        while True:
-            news.clear()
-            final = job._sj_last[0] in job._sj_rules.finals
-            history = job.history
-            for entry in history[told:]:
-                yield entry
-            told = len(history)
-            if final:
-                return
-            if job._sj_sealed():
-                job._sj_check_waitable()
-            await _next(job, news, rhythm)
-    finally:
-        remove()
+            self.loop.call_soon_threadsafe(self.rung.set)
 
 
-async def _next(job: Looking, news: asyncio.Event, rhythm: Rhythm) -> None:
-    """Return when there may be news: pushed, or found by a poll."""
-    if not job._sj_pollable():
-        # A job that starts to be pollable later is one that somebody submits, and that is news.
-        await news.wait()
+async def _news(job: Looking, seen: Record, rhythm: Rhythm) -> None:
+    """Return when the record may no longer be ``seen``: pushed, or found by a poll."""
+    bell = _Bell()
+    if not job._sj_await_change(seen, bell):
         return
-    loop = asyncio.get_running_loop()
     try:
-        await asyncio.wait_for(news.wait(), max(0.0, rhythm.due() - loop.time()))
+        # A job that starts to be pollable later is one that somebody submits, and that rings.
+        pause = max(0.0, rhythm.due() - _clock.monotonic()) if job._sj_pollable() else None
+        await asyncio.wait_for(bell.rung.wait(), pause)
     except TimeoutError:
         await _apart(job._sj_try_poll, None)
         rhythm.beat()
+    finally:
+        job._sj_await_no_more(bell)
 
 
 _askers: list[ThreadPoolExecutor] = []

@@ -9,13 +9,12 @@ import threading
 from typing import Any, ClassVar, Self
 
 from sojourn import _clock
-from sojourn._handle import Facts, describe, firing, logger
+from sojourn._handle import SENT, UNCLAIMED, Claim, Facts, describe, firing, logger
 from sojourn._machine import Event, Plan
 from sojourn._reconciling import Reconciling
 from sojourn.errors import (
     BackendError,
     IllegalTransitionError,
-    JobError,
     JobSubmitError,
     SubmitInterruptedError,
     SubmitUncertainError,
@@ -82,7 +81,7 @@ class Commanding(Reconciling):
         job = cls(backend, job_id, **arguments)
         with job._sj_lock:
             facts = job._sj_known()
-            facts.native_id, facts.claim = native_id, "attached"
+            facts.native_id, facts.claim = native_id, Claim("attached")
         return job
 
     # Submitting.
@@ -103,34 +102,29 @@ class Commanding(Reconciling):
         if firing:
             self._sj_refuse_inside("submit", always=True)
         if self._sj_facts is not None or overrides(self._submit, Commanding._submit):
-            self._sj_send("")
+            self._sj_send(UNCLAIMED)
         elif not self._sj_rules.commands["submit"](self):
             raise self._sj_denial("submit", "its conditions say no")
 
-    def _sj_send(self, held: str) -> None:
+    def _sj_send(self, held: Claim) -> None:
         """Claim the submission, send it, and settle what came of it.
 
         Args:
-            held: The claim that this call may take over: ``""``, or ``"uncertain"`` to go on.
+            held: The claim that this call may take over: none, or one that is uncertain.
         """
         with (claimant := threading.RLock()):
             try:
-                plan = self._sj_claim(claimant, held)
+                plan = self._sj_claim(Claim("sending", claimant), held)
                 hooked = overrides(self._submit, Commanding._submit)
                 self._sj_accept(plan, self._submit() if hooked else None)
             except BaseException as error:
                 if not self._sj_lose_claim(claimant, error):
                     raise  # it was not ours to send, or a callback raised when it was sent
-                if isinstance(error, KeyboardInterrupt):
-                    raise SubmitInterruptedError(describe(error), self._sj_id) from error
-                if self._sj_uncertain(error):
-                    raise SubmitUncertainError(describe(error), self._sj_id) from error
-                self._sj_refused(error)
-                return
+                self._sj_settle_loss(error)
         if self.cancel_requested:
             self._sj_cancel_late()
 
-    def _sj_claim(self, claimant: threading.RLock, held: str) -> Plan:
+    def _sj_claim(self, claim: Claim, held: Claim) -> Plan:
         """Take the right to submit, and choose the branch that a success will take."""
         with self._sj_lock:
             facts = self._sj_known()
@@ -141,26 +135,25 @@ class Commanding(Reconciling):
             plan = self._sj_choose(plans, Event(self, (), {}))
             if plan is None:
                 raise self._sj_denial("submit", "its conditions say no; nothing was sent")
-            # The claimant first: whoever finds the claim finds whose it is.
-            facts.claimant = claimant
-            facts.claim = "sending"
+            facts.claim = claim
             return plan
 
-    def _sj_check_claim(self, facts: Facts, held: str) -> None:
-        reasons = {
-            "": "it was not submitted; call submit()",
-            "sending": "it is being submitted; wait for that",
-            "sent": f"it was submitted already, as {facts.native_id!r}",
-            "uncertain": f"a submission is uncertain ({facts.doubt}); call reconcile() to go on",
-            "attached": "it was submitted elsewhere; this is a handle that was attached to it",
-            "refused": f"the backend refused it ({facts.doubt}); make a new job",
-            "withdrawn": "it was cancelled before the backend had it; make a new job",
-        }
+    def _sj_check_claim(self, facts: Facts, held: Claim) -> None:
         if sealed := self._sj_sealed():
             raise self._sj_denial("submit", sealed)
         claim = self._sj_claimed()
-        if claim != held:
-            raise self._sj_denial("submit", reasons[claim])
+        # The very doubt that was asked about: an answer may be older than the next submission.
+        if claim is held:
+            return
+        reasons = {
+            "sending": "it is being submitted; wait for that",
+            "sent": f"it was submitted already, as {facts.native_id!r}",
+            "uncertain": f"a submission is uncertain ({claim.doubt}); call reconcile() to go on",
+            "attached": "it was submitted elsewhere; this is a handle that was attached to it",
+            "refused": f"the backend refused it ({claim.doubt}); make a new job",
+            "withdrawn": "it was cancelled before the backend had it; make a new job",
+        }
+        raise self._sj_denial("submit", reasons[claim.kind])
 
     def _sj_accept(self, plan: Plan, native_id: str | None) -> None:
         """Take the step, unless reports or triggers have moved the job meanwhile."""
@@ -168,7 +161,7 @@ class Commanding(Reconciling):
             with self._sj_lock:
                 facts = self._sj_known()
                 facts.native_id = native_id
-                facts.claim, facts.claimant, facts.doubt = "sent", None, ""
+                facts.claim = SENT
                 if self._sj_last[0] == plan.source:
                     self._sj_step(plan, _clock.wall(), COMMAND)
         finally:
@@ -176,45 +169,53 @@ class Commanding(Reconciling):
                 self._sj_tell()
 
     def _sj_lose_claim(self, claimant: object, error: BaseException) -> bool:
-        """Give the claim back or leave it in doubt; tell whether it was this caller's."""
-        with self._sj_lock:
-            facts = self._sj_known()
-            if facts.claimant is not claimant:
-                return False
-            facts.claimant = None
-            if self._sj_uncertain(error):
-                facts.claim, facts.doubt = "uncertain", describe(error)
-            else:
-                facts.claim, facts.doubt = "refused", describe(error)
-        if self._sj_watch is not None:
-            self._sj_tell()
-        return True
-
-    def _sj_uncertain(self, error: BaseException) -> bool:
-        doubtful = (*self.uncertain_errors, SubmitUncertainError)
-        return isinstance(error, doubtful) or not isinstance(error, Exception)
-
-    def _sj_refused(self, error: BaseException) -> None:
-        """Fail the job, unless the backend itself has reported it meanwhile."""
-        more: More = ("command", False, describe(error), error, 0)
+        """Leave the claim refused or in doubt; tell whether it was this caller's."""
+        doubtful, text = self._sj_uncertain(error), describe(error)
         try:
             with self._sj_lock:
-                if self._sj_reported():
-                    logger.warning(
-                        "job %r: the backend refused it (%r) and reports it all the same; "
-                        "the reports count",
-                        self._sj_id,
-                        error,
-                    )
-                    self._sj_known().claim = "sent"
-                    return
-                plans = self._sj_rules.tables["fail"].get(self._sj_last[0])
-                if plans is not None:
-                    self._sj_step(plans[0], _clock.wall(), more, (error,))
+                facts = self._sj_known()
+                if facts.claim.claimant is not claimant:
+                    return False
+                if doubtful:
+                    # Reports say that the backend has it; its id is still to be found out.
+                    facts.claim = Claim("uncertain", doubt=text)
+                elif self._sj_reported():
+                    facts.claim = SENT  # whom the backend reports, it has taken
+                else:
+                    self._sj_refuse(error, text)
+                    facts.claim = Claim("refused", doubt=text)
+                return True
         finally:
             if self._sj_watch is not None:
                 self._sj_tell()
-        raise JobSubmitError(describe(error), self._sj_id) from error
+
+    def _sj_refuse(self, error: BaseException, text: str) -> None:
+        """Fail the job, under the lock."""
+        plans = self._sj_rules.tables["fail"].get(self._sj_last[0])
+        if plans is not None:
+            more: More = ("command", False, text, error, 0)
+            self._sj_step(plans[0], _clock.wall(), more, (error,))
+
+    def _sj_settle_loss(self, error: BaseException) -> None:
+        """Raise what an uncertain or refused submission raises; reports overtake a refusal."""
+        text = describe(error)
+        if isinstance(error, KeyboardInterrupt):
+            raise SubmitInterruptedError(text, self._sj_id) from error
+        if self._sj_uncertain(error):
+            raise SubmitUncertainError(text, self._sj_id) from error
+        if self._sj_known().claim is not SENT:
+            raise JobSubmitError(text, self._sj_id) from error
+        logger.warning(
+            "job %r: the backend refused it (%s) and reports it all the same; the reports count",
+            self._sj_id,
+            repr(text),
+        )
+
+    def _sj_uncertain(self, error: BaseException) -> bool:
+        doubtful = (*self.uncertain_errors, SubmitUncertainError)
+        if isinstance(error, BackendError) and error.transient:
+            return True  # a hook's own word for a lost connection
+        return isinstance(error, doubtful) or not isinstance(error, Exception)
 
     def _sj_reported(self) -> bool:
         """Whether any step so far was observed."""
@@ -245,12 +246,16 @@ class Commanding(Reconciling):
         if sealed := self._sj_sealed():
             raise self._sj_denial("reconcile", sealed)
         claim, before = self._sj_claimed(), self._sj_last
-        if claim == "uncertain":
-            self._sj_find_out(self._sj_known())
-        elif claim == "sent" and before[0] in self._sj_rules.tables.get("submit", {}):
+        if claim.kind == "uncertain":
+            self._sj_find_out(claim)
+        elif claim is SENT and before[0] in self._sj_rules.tables.get("submit", {}):
             # The backend has it, and then an interrupt or a callback kept the step from us.
-            self._sj_found(f"accepted as {self.native_id}")
-        elif claim or before[3] is not None:
+            self._sj_found(claim, self.native_id, f"accepted as {self.native_id}")
+        elif claim is SENT and self.native_id is None and overrides(self._find, Commanding._find):
+            # It was reported before its id was known.
+            self._sj_known().native_id = self._sj_ask(self._find, "be looked up")
+            return self._sj_look_again()
+        elif claim.kind or before[3] is not None:
             return self._sj_look_again()
         else:
             raise self._sj_denial("reconcile", "it was not submitted; call submit()")
@@ -260,40 +265,50 @@ class Commanding(Reconciling):
         """Poll once; the waiting part of a job knows how."""
         raise NotImplementedError
 
-    def _sj_find_out(self, facts: Facts) -> None:
+    def _sj_find_out(self, doubt: Claim) -> None:
         """Ask `_find` about an uncertain submission, and act on its answer."""
         if not overrides(self._find, Commanding._find):
             raise SubmitUncertainError(
-                f"{facts.doubt} (and {self._sj_rules.name} has no _find() to ask with)", self._sj_id
+                f"job {self._sj_id!r} may or may not have been taken by the backend: {doubt.doubt}; "
+                f"{self._sj_rules.name} has no _find() to ask with, write it, or say with observe() "
+                "or fail() what you know"
             )
         native_id = self._sj_ask(self._find, "be looked up")
+        if native_id is not None and not native_id:
+            raise TypeError(
+                f"_find() of job {self._sj_id!r} answers a native id or None, not {native_id!r}"
+            )
         if native_id is not None:
-            self._sj_found(f"found as {native_id}", native_id)
+            self._sj_found(doubt, native_id, f"found as {native_id}")
         elif self.cancel_requested:
-            self._sj_withdraw()
+            self._sj_withdraw(doubt)
         elif self._sj_last[0] in self._sj_rules.tables.get("submit", {}):
-            self._sj_send("uncertain")
+            self._sj_send(doubt)
         else:
             # Reports or triggers have moved the job past the question; they are what counts.
-            with self._sj_lock:
-                if facts.claim == "uncertain":
-                    facts.claim, facts.doubt = "sent", ""
+            self._sj_replace(doubt, SENT)
 
-    def _sj_found(self, detail: str, native_id: str | None = None) -> None:
+    def _sj_replace(self, old: Claim, new: Claim) -> bool:
+        """Put one claim in the place of another, if that is still the one that counts."""
+        with self._sj_lock:
+            facts = self._sj_known()
+            if facts.claim is not old:
+                return False
+            facts.claim = new
+            return True
+
+    def _sj_found(self, claim: Claim, native_id: str | None, detail: str) -> None:
         """Go on as submitted."""
         more: More = ("recovery", False, detail, NOT_GIVEN, 0)
         try:
             with self._sj_lock:
                 facts = self._sj_known()
-                if facts.claim not in ("uncertain", "sent"):
+                if not self._sj_replace(claim, SENT):
                     return
-                if facts.claim == "uncertain":
-                    facts.native_id = native_id
-                    facts.claim, facts.doubt = "sent", ""
+                facts.native_id = native_id
                 plans = self._sj_rules.tables.get("submit", {}).get(self._sj_last[0])
                 if plans is not None:
-                    event = Event(self, (), {})
-                    plan = self._sj_choose(plans, event) or plans[-1]
+                    plan = self._sj_choose(plans, Event(self, (), {})) or plans[-1]
                     self._sj_step(plan, _clock.wall(), more)
         finally:
             if self._sj_watch is not None:
@@ -301,14 +316,17 @@ class Commanding(Reconciling):
         if self.cancel_requested:
             self._sj_cancel_late()
 
-    def _sj_withdraw(self) -> None:
+    def _sj_withdraw(self, doubt: Claim) -> None:
         """Cancel a job that the backend says it never got."""
-        with self._sj_lock:
-            facts = self._sj_known()
-            if facts.claim != "uncertain":
-                return
-            facts.claim = "withdrawn"
-        self._sj_take_cancel()
+        try:
+            with self._sj_lock:
+                facts, plans = self._sj_known(), self._sj_rules.tables["cancel"]
+                if facts.claim is doubt and self._sj_last[0] in plans:
+                    self._sj_step(plans[self._sj_last[0]][0], _clock.wall(), COMMAND)
+                    facts.claim = Claim("withdrawn")
+        finally:
+            if self._sj_watch is not None:
+                self._sj_tell()
 
     def _sj_ask(self, hook: Any, what: str) -> Any:
         """Call a hook outside the lock; what it raises becomes a `BackendError`."""
@@ -361,11 +379,11 @@ class Commanding(Reconciling):
                 state, facts = self._sj_last[0], self._sj_facts
                 if state in self._sj_rules.finals:
                     return state == "CANCELLED"
-                claim = self._sj_claimed()
+                claim = self._sj_claimed().kind
                 hooked = overrides(self._cancel, Commanding._cancel)
                 if facts is not None and claim in ("sending", "uncertain"):
-                    facts.cancel_requested |= hooked
-                    return hooked
+                    facts.cancel_requested = True
+                    return True
                 if claim or self.state.status is not JobStatus.INITIALIZING:
                     return None if hooked else False
                 plan = self._sj_rules.tables["cancel"][state][0]
@@ -381,7 +399,7 @@ class Commanding(Reconciling):
         if answer is True:
             return self._sj_take_cancel()
         if answer is False:
-            return False
+            return self._sj_last[0] == "CANCELLED"
         if answer is not None:
             raise TypeError(
                 f"_cancel() of job {self._sj_id!r} answers True, None or False, not {answer!r}"
@@ -407,8 +425,8 @@ class Commanding(Reconciling):
             if self._sj_last[0] not in self._sj_rules.finals and not self._sj_cancel_live():
                 self._sj_known().cancel_requested = False
                 logger.warning("job %r: the backend refused to cancel it", self._sj_id)
-        except (BackendError, JobError) as error:
-            logger.warning("job %r: %s", self._sj_id, error)
+        except Exception as error:  # noqa: BLE001  # the submission succeeded all the same
+            logger.warning("job %r: its cancel request failed: %r", self._sj_id, error)
 
 
 def overrides(bound: Any, default: Any) -> bool:

@@ -19,6 +19,8 @@ from sojourn.lifecycle import ACTIVE, Edge, JobStatus, Lifecycle, State, Transit
 __all__ = ["Declarations", "nearest", "prove"]
 
 _RANK = {status: min(rank, 3) for rank, status in enumerate(JobStatus)}
+_HOOKS = ("_submit", "_poll", "_cancel", "_fetch_result", "_find")
+_ERROR_LISTS = ("uncertain_errors", "transient_errors")
 _STEP_NAMES = {"submit": "accepted", "cancel": "stopped"}
 
 
@@ -146,6 +148,8 @@ class _Proof:
         yield from self._joined()
         yield from self._names()
         yield from self._callbacks()
+        yield from self._hooks()
+        yield from self._settings()
 
     # Resolving what declarations name.
 
@@ -387,11 +391,13 @@ class _Proof:
         """Whether a plain value stands where `BaseJob` has a method; methods may override it."""
         if name.startswith("__") or isinstance(value, State | Transition):
             return False
-        if name.startswith("_sj_") or callable(value) or hasattr(value, "__get__"):
-            return False
+        found = inspect.getattr_static(self.root, name, None) if name in self.reserved else None
+        if isinstance(found, property):
+            return not hasattr(type(value), "__set__")
+        if callable(value) or hasattr(value, "__get__"):
+            return name.startswith("_sj_")
         if self._is_trigger_of_root(name):
             return value is not None
-        found = inspect.getattr_static(self.root, name, None) if name in self.reserved else None
         return name == "lifecycle" or hasattr(found, "__get__")
 
     def _callbacks(self) -> Iterator[str]:
@@ -403,6 +409,26 @@ class _Proof:
             for role in ("conditions", "unless", "before", "after"):
                 for callback in getattr(edge, role):
                     yield from self._callback(callback, f"{role} of '{edge.trigger}'")
+
+    def _hooks(self) -> Iterator[str]:
+        for name in _HOOKS:
+            found = inspect.getattr_static(self.owner, name, None)
+            function = getattr(found, "__func__", found)
+            if callable(function) and _is_coroutine(function):
+                yield (
+                    f"the hook '{name}' is a coroutine, which nobody would await; make it a plain "
+                    "function, which is called without the job's lock and may block"
+                )
+
+    def _settings(self) -> Iterator[str]:
+        for name in _ERROR_LISTS:
+            value = getattr(self.owner, name, ())
+            kinds = value if isinstance(value, tuple) else (value,)
+            known = all(
+                isinstance(each, type) and issubclass(each, BaseException) for each in kinds
+            )
+            if not known or not isinstance(value, tuple):
+                yield f"{name} is {value!r:.60}; write a tuple of exception classes"
 
     def _callback(self, callback: object, where: str) -> Iterator[str]:
         named = isinstance(callback, str)
@@ -463,7 +489,11 @@ def _is_coroutine(callback: Callable[..., object]) -> bool:
     call = getattr(callback, "__call__", None)  # noqa: B004  # an object may have an async __call__
     return any(
         test(each)
-        for test in (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+        for test in (
+            inspect.iscoroutinefunction,
+            inspect.isasyncgenfunction,
+            inspect.isgeneratorfunction,
+        )
         for each in (callback, call)
     )
 
@@ -492,7 +522,8 @@ def _takes_an_event(found: object, *, method: bool) -> bool:
 def _stronger(earlier: list[Edge], edge: Edge) -> Edge | None:
     """Return a branch that is always taken where ``edge`` would be."""
     for first in earlier:
-        if set(first.conditions) <= set(edge.conditions) and set(first.unless) <= set(edge.unless):
+        asked = all(each in edge.conditions for each in first.conditions)
+        if asked and all(each in edge.unless for each in first.unless):
             return first
     return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABCMeta
 from inspect import getattr_static
-from types import FunctionType
+from types import FunctionType, MappingProxyType
 from typing import Any
 
 from sojourn._contract import Declarations, prove
@@ -40,6 +40,9 @@ class JobMeta(ABCMeta):
         own = {k: v for k, v in namespace.items() if v is None or isinstance(v, State | Transition)}
         fix(cls, "_sj_declared", own)
         fix(cls, "lifecycle", lifecycle)
+        if "status_map" in namespace:
+            # What it says was resolved now; a later change of the dictionary would be ignored.
+            fix(cls, "status_map", MappingProxyType(dict(namespace["status_map"])))
         rules = Rules(cls, lifecycle, words)
         if all(not isinstance(base, JobMeta) for base in bases):
             rules.birth = None  # the root of all job classes is abstract
@@ -75,7 +78,7 @@ class JobMeta(ABCMeta):
 class _Removed:
     """Stands where a subclass has removed a trigger with ``= None``."""
 
-    def __set_name__(self, owner: type, name: str) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
 
     def __get__(self, job: object, owner: type) -> Any:
@@ -112,6 +115,4 @@ def _install(cls: JobMeta, rules: Rules, declared: Declarations) -> None:
             # One State object may have been declared in two classes, under two names.
             type.__setattr__(cls, name, state)
     for name in declared.removed:
-        removed = _Removed()
-        removed.name = name
-        type.__setattr__(cls, name, removed)
+        type.__setattr__(cls, name, _Removed(name))

@@ -29,7 +29,7 @@ class Firing(Telling):
 
     def triggers(self) -> tuple[str, ...]:
         """Return the triggers with a transition out of the state now, conditions not asked."""
-        return self._sj_rules.lifecycle.triggers(self._sj_last[0])
+        return () if self._sj_sealed() else self._sj_rules.lifecycle.triggers(self._sj_last[0])
 
     def may(self, trigger: str, *args: Any, **kwargs: Any) -> bool:
         """Tell whether ``trigger`` would be accepted now, its conditions asked.
@@ -203,23 +203,17 @@ class Firing(Telling):
             what: The trigger or command that was asked for.
             always: Refuse it even for a job that has changed already: commands and waiting.
         """
+        if not always:
+            self._sj_refuse_elsewhere(what)
         inside = firing.get(get_ident())
-        if inside is None:
-            return
-        job, changed = inside
-        if job is self and changed and not always:
+        if inside is None or (inside[1] and not always):
             return
         if always:
             reason = (
                 "a declared callback may not command, poll or wait; use add_callback() for that"
             )
-        elif job is self:
-            reason = "it is in a callback before its own change; fire from an after callback"
         else:
-            reason = (
-                f"it is asked for by a declared callback of job {job._sj_id!r}, and two jobs that "
-                "fire each other would deadlock; use add_callback() for that"
-            )
+            reason = "it is in a callback before its own change; fire from an after callback"
         raise self._sj_rules.reentry(self._sj_id, what, self._sj_last[0], reason)
 
 

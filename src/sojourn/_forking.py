@@ -12,7 +12,7 @@ import threading
 from threading import get_ident
 from typing import Any
 
-from sojourn._handle import Handle, firing
+from sojourn._handle import Claim, Handle, firing
 
 __all__: list[str] = []
 
@@ -48,9 +48,9 @@ def _forget_threads(job: Handle) -> None:
         watch.waiters, watch.drain, watch.busy = [], threading.RLock(), False
     if facts is not None:
         facts.look = facts.fetch = None
-        if facts.claim == "sending":
-            facts.claim = "uncertain"
-            facts.doubt = "the process was forked while it was being submitted"
+        if facts.claim.kind == "sending" and not facts.claim.claimant._is_owned():
+            doubt = "the process was forked while it was being submitted"
+            facts.claim = Claim("uncertain", doubt=doubt)
 
 
 def _after_fork_in_child() -> None:

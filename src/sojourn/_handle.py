@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from sojourn import _clock
 from sojourn.errors import IllegalTransitionError
@@ -21,7 +21,18 @@ from sojourn.lifecycle import Lifecycle, State
 if TYPE_CHECKING:
     from sojourn._rules import Rules
 
-__all__ = ["Facts", "Handle", "Watch", "describe", "firing", "is_free", "logger"]
+__all__ = [
+    "SENT",
+    "UNCLAIMED",
+    "Claim",
+    "Facts",
+    "Handle",
+    "Watch",
+    "describe",
+    "firing",
+    "is_free",
+    "logger",
+]
 
 logger = logging.getLogger("sojourn")
 
@@ -41,7 +52,7 @@ class Watch:
     Attributes:
         journal: Where entries become durable before they are seen.
         sealed: Why the job changes no more (it is a snapshot), or ``""``.
-        waiters: Locks of threads that sleep until the next change.
+        waiters: Whose ``release()`` is called at the next change: locks of threads that sleep.
         registrations: Outsiders to be called, in order of registration.
         told: The latest record that was announced to them, its number and its attempt.
         drain: Held by the thread that announces.
@@ -62,7 +73,7 @@ class Watch:
         """Start with nobody."""
         self.journal: Journal | None = None
         self.sealed = ""
-        self.waiters: list[threading.Lock] = []
+        self.waiters: list[Any] = []
         self.registrations: tuple[Any, ...] = ()
         self.told: tuple[Record | None, int, int] = (None, 0, 1)
         self.drain = threading.RLock()
@@ -71,7 +82,25 @@ class Watch:
     @property
     def idle(self) -> bool:
         """Whether nobody wants to know any more."""
-        return not (self.journal or self.sealed or self.waiters or self.registrations)
+        return self.journal is None and not (self.sealed or self.waiters or self.registrations)
+
+
+class Claim(NamedTuple):
+    """How far a submission went; one value, so that one store changes all of it.
+
+    Attributes:
+        kind: ``""``, sending, sent, uncertain, refused, withdrawn, or attached.
+        claimant: Lock that the call which sends holds; free while sending, it was interrupted.
+        doubt: Why it is uncertain or was refused.
+    """
+
+    kind: str = ""
+    claimant: Any = None
+    doubt: str = ""
+
+
+UNCLAIMED = Claim()
+SENT = Claim("sent")
 
 
 class Facts:
@@ -79,10 +108,7 @@ class Facts:
 
     Attributes:
         native_id: The backend's own id.
-        claim: How far a submission went: ``""``, sending, sent, uncertain, refused, withdrawn; or
-            attached. `Handle._sj_claimed` is the way to ask.
-        claimant: Lock that the call which sends holds; free while sending, it was interrupted.
-        doubt: Why a submission is uncertain.
+        claim: How far a submission went; `Handle._sj_claimed` is the way to ask.
         cancel_requested: Whether a cancel request was taken and not answered yet.
         result: What `_fetch_result` gave.
         look: The poll in flight.
@@ -95,8 +121,6 @@ class Facts:
         "anomalies",
         "cancel_requested",
         "claim",
-        "claimant",
-        "doubt",
         "failing",
         "fetch",
         "look",
@@ -107,9 +131,7 @@ class Facts:
     def __init__(self) -> None:
         """Start with nothing known."""
         self.native_id: str | None = None
-        self.claim = ""
-        self.claimant: threading.RLock | None = None
-        self.doubt = ""
+        self.claim = UNCLAIMED
         self.cancel_requested = False
         self.result: object = NOT_GIVEN
         self.look: Any = None
@@ -170,7 +192,7 @@ class Handle:
         self._sj_born = _clock.wall()
         self._sj_lock = _CLock() if make is _FACTORY else make()
         self._sj_last: Record = birth
-        self._sj_metadata = None if metadata is None else dict(metadata)
+        self._sj_metadata = {} if metadata is None else dict(metadata)
         self._sj_facts: Facts | None = None
         self._sj_watch: Watch | None = None
         if journal is not None:
@@ -209,9 +231,6 @@ class Handle:
     @property
     def metadata(self) -> dict[str, Any]:
         """Notes of yours; sojourn keeps them and never looks into them."""
-        if self._sj_metadata is None:
-            with self._sj_lock:
-                self._sj_metadata = self._sj_metadata or {}
         return self._sj_metadata
 
     @property
@@ -253,14 +272,15 @@ class Handle:
             self._sj_facts = Facts()
         return self._sj_facts
 
-    def _sj_claimed(self) -> str:
+    def _sj_claimed(self) -> Claim:
         """Return how far a submission went; one whose call was interrupted is uncertain."""
         facts = self._sj_facts
-        if facts is None or facts.claim != "sending" or not is_free(facts.claimant):
-            return "" if facts is None else facts.claim
-        with self._sj_lock:
-            if facts.claim == "sending" and is_free(facts.claimant):
-                facts.claim, facts.doubt = "uncertain", "it was interrupted"
+        claim = UNCLAIMED if facts is None else facts.claim
+        if facts is None or claim.kind != "sending":
+            return claim
+        with self._sj_lock:  # in a forked child, taking it settles what the parent was about to do
+            if facts.claim.kind == "sending" and is_free(facts.claim.claimant):
+                facts.claim = Claim("uncertain", doubt="it was interrupted")
             return facts.claim
 
     def _sj_watching(self) -> Watch:
@@ -292,7 +312,7 @@ def _refuse_id(job_id: object) -> None:
 
 
 def describe(error: object) -> str:
-    """Return the text of what a job failed with.
+    """Return the text of a reason, such as what a job failed with.
 
     Raises:
         TypeError: It is neither a text nor an exception.
@@ -300,6 +320,9 @@ def describe(error: object) -> str:
     if isinstance(error, str):
         return error
     if isinstance(error, BaseException):
-        text = str(error)
+        try:
+            text = str(error)
+        except Exception:  # noqa: BLE001  # whatever an author's __str__ raises
+            text = ""
         return f"{type(error).__name__}: {text}" if text else type(error).__name__
-    raise TypeError(f"a job fails with a text or an exception, not with {error!r:.80}")
+    raise TypeError(f"a reason is a text or an exception, not {error!r:.80}")

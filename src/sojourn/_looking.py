@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from threading import get_ident
 from typing import ClassVar
 
 from sojourn import _clock
 from sojourn._commands import Commanding, overrides
 from sojourn._handle import firing, is_free, logger
 from sojourn.errors import BackendError, JobError, SubmitUncertainError
-from sojourn.history import Observation, Outcome, Record, attempt_of
+from sojourn.history import Observation, Outcome, Record
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["Flight", "Looking", "Rhythm", "duration"]
+
+
+#: Threads that are inside a hook which asks where a job is, or for its result.
+_asking: set[int] = set()
 
 
 class Flight:
@@ -144,7 +149,7 @@ class Looking(Commanding):
         state = self.state
         if state.is_final or not overrides(self._poll, Looking._poll):
             return False
-        claim = self._sj_claimed()
+        claim = self._sj_claimed().kind
         if claim in ("sending", "uncertain") or self._sj_sealed():
             return False
         return bool(claim) or state.status is not JobStatus.INITIALIZING
@@ -188,8 +193,8 @@ class Looking(Commanding):
             if flight.lock._is_owned():  # type: ignore[attr-defined]  # as `Condition` asks it
                 return None  # the hook asks; it gets what is known
             left = math.inf if deadline is None else deadline - _clock.monotonic()
-            if left <= 0 or not patient:
-                return None
+            if left <= 0 or not patient or get_ident() in _asking:
+                return None  # hooks that look at each other's jobs must not wait for each other
             flight.share(left)
             if flight.error is not None:
                 raise flight.error
@@ -210,12 +215,17 @@ class Looking(Commanding):
         self, slot: str, flight: Flight, ask: Callable[[Record], Outcome], asked: Record
     ) -> Flight:
         # An interrupt leaves no answer behind: those who share ask for themselves.
+        ident = get_ident()
+        outermost = ident not in _asking
         try:
+            _asking.add(ident)
             flight.outcome = ask(asked)
         except Exception as error:
             flight.error = error
             raise
         finally:
+            if outermost:
+                _asking.discard(ident)
             setattr(self._sj_facts, slot, None)
             flight.answered = flight.error is not None
         flight.answered = True
@@ -236,12 +246,14 @@ class Looking(Commanding):
             return Outcome.UNCHANGED
         told = raw if isinstance(raw, Observation) else Observation(raw)
         evidence = self._sj_rules.read(told.raw, self._sj_id, self._sj_last[0])
-        attempt = told.attempt
-        if attempt is None and asked is not self._sj_last:
-            attempt = attempt_of(asked)
-        return self._sj_observe(
-            evidence, told.raw, told.at, attempt, told.reason, asked, quiet=True
-        )
+        try:
+            return self._sj_observe(
+                evidence, told.raw, told.at, told.attempt, told.reason, asked, quiet=True
+            )
+        except (TypeError, ValueError) as error:
+            raise BackendError(
+                f"job {self._sj_id!r} cannot take what its _poll() says: {error}; it is as it was"
+            ) from error
 
     def _sj_note_failure(self, error: Exception) -> None:
         facts = self._sj_known()
@@ -259,16 +271,14 @@ class Looking(Commanding):
         """Refuse to wait for what nobody has asked for, or nobody knows of."""
         if self._sj_sealed() and not self.state.is_final:
             raise JobError(f"job {self._sj_id!r} cannot be waited for; {self._sj_sealed()}")
-        if self.state.status is not JobStatus.INITIALIZING:
-            return
-        claim = self._sj_claimed()
-        if not claim:
+        state, claim = self.state, self._sj_claimed()
+        if claim.kind == "uncertain" and not state.is_final:
+            raise SubmitUncertainError(claim.doubt, self._sj_id)
+        if state.status is JobStatus.INITIALIZING and not claim.kind:
             raise JobError(
-                f"job {self._sj_id!r} cannot be waited for while {self._sj_last[0]}; "
+                f"job {self._sj_id!r} cannot be waited for while {state.name}; "
                 "nobody has submitted it, call submit() first"
             )
-        if claim == "uncertain":
-            raise SubmitUncertainError(self._sj_known().doubt, self._sj_id)
 
     def _sj_try_poll(self, deadline: float | None) -> Exception | None:
         """Poll; return a failure that may pass, raise any other."""
@@ -287,4 +297,7 @@ def duration(name: str, seconds: object) -> float:
         raise TypeError(f"{name} must be a number of seconds, not {seconds!r:.80}")
     if math.isnan(seconds) or (name == "wait" and seconds < 0):
         raise ValueError(f"{name} must be a number of seconds, 0 or more, not {seconds!r}")
-    return float(seconds)
+    try:
+        return float(seconds)
+    except OverflowError:
+        return math.inf

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from inspect import getattr_static
+from itertools import chain
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -45,6 +46,12 @@ class JobMachine(Machine):
         for event in self.events.values():
             # A defaultdict makes an illegal trigger legal as soon as somebody has looked it up.
             event.transitions = dict(event.transitions)  # type: ignore[assignment]
+            for edge in chain.from_iterable(event.transitions.values()):
+                for role in ("prepare", "conditions", "before", "after"):
+                    setattr(edge, role, tuple(getattr(edge, role)))
+        for state in self.states.values():
+            for role in ("on_enter", "on_exit"):
+                setattr(state, role, tuple(getattr(state, role)))
         self._frozen = True
 
     def _refuse(self, what: str) -> None:

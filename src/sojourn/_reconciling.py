@@ -28,6 +28,9 @@ from sojourn.lifecycle import JobStatus, State
 
 __all__ = ["Reconciling"]
 
+#: Kept of one job; a backend that contradicts itself in more ways is known by then.
+MOST_ANOMALIES = 100
+
 
 class Reconciling(Firing):
     """The part of a job that takes observations."""
@@ -139,6 +142,9 @@ class Reconciling(Firing):
     ) -> Path | Outcome:
         rules, last = self._sj_rules, self._sj_last
         state = last[0]
+        moved = since is not None and since is not last
+        if since is not None and moved and attempt is None:
+            attempt = attempt_of(since)  # it answers a question about that attempt
         if attempt is not None and (ahead := attempt - attempt_of(last)):
             if state in rules.finals:
                 agrees = state in evidence.goals and ahead > 0
@@ -148,7 +154,6 @@ class Reconciling(Firing):
                 return Outcome.STALE
             return rules.path(evidence, state, ahead) or Outcome.CONFLICT
         verdict = rules.weigh(evidence, state)
-        moved = since is not None and since is not last
         if moved and not isinstance(verdict, Outcome) and rules.may_have_left(evidence, state):
             # The question was asked before the latest change, and the answer fits the time
             # before it: news or not, the next poll will tell.
@@ -174,6 +179,8 @@ class Reconciling(Firing):
         old = facts.anomalies.get(same)
         if old is not None:
             facts.anomalies[same] = Anomaly(old.raw, state, now, old.reason, old.at, old.count + 1)
+            return
+        if len(facts.anomalies) >= MOST_ANOMALIES:
             return
         said = f"reported {detail!r}" + ("" if attempt is None else f" in attempt {attempt}")
         reason = f"{said}, which no legal path explains while {state} in attempt {now}"

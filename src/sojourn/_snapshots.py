@@ -7,13 +7,15 @@ second handle that knows nothing of the first.
 from __future__ import annotations
 
 import copyreg
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from sojourn._handle import Facts, Handle
 from sojourn._reconciling import Reconciling
 from sojourn._waiting import T, Waiting
 from sojourn.errors import JobError
-from sojourn.history import More, Record, chain
+from sojourn.history import Anomaly, More, Record, chain
+from sojourn.lifecycle import State
 
 __all__ = ["Snapshots"]
 
@@ -30,9 +32,8 @@ class Snapshots(Waiting[T]):
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         """Reduce the job to a snapshot: no backend, journal, lock or callback."""
-        with self._sj_lock:
-            steps = [_portable(record) for record in chain(self._sj_last)]
-            core = (self._sj_id, self._sj_born, self._sj_metadata, steps, _portable_facts(self))
+        steps = [_portable(record) for record in chain(self._sj_last)]
+        core = (self._sj_id, self._sj_born, dict(self._sj_metadata), steps, _portable_facts(self))
         names = [*copyreg._slotnames(type(self)), *getattr(self, "__dict__", ())]  # type: ignore[attr-defined]  # as pickle does
         attributes = {
             name: getattr(self, name)
@@ -79,12 +80,17 @@ def _portable_facts(job: Reconciling) -> tuple[Any, ...] | None:
         return None
     return (
         facts.native_id,
-        facts.claim,
-        facts.doubt,
+        job._sj_claimed()._replace(claimant=None),
         facts.cancel_requested,
         facts.result,
-        facts.anomalies,
+        {same: _portable_anomaly(each) for same, each in facts.anomalies.items()},
     )
+
+
+def _portable_anomaly(anomaly: Anomaly) -> Anomaly:
+    # The callbacks of a state may not pickle.
+    raw = anomaly.raw.name if isinstance(anomaly.raw, State) else anomaly.raw
+    return replace(anomaly, raw=raw)
 
 
 def _restore(cls: type[Handle], core: tuple[Any, ...]) -> Handle:
@@ -101,8 +107,8 @@ def _restore(cls: type[Handle], core: tuple[Any, ...]) -> Handle:
         job._sj_last = (state, at, trigger, job._sj_last, more)
     if known is not None:
         facts = job._sj_facts = Facts()
-        native_id, claim, doubt, requested, result, anomalies = known
-        facts.native_id, facts.claim, facts.doubt = native_id, claim, doubt
+        native_id, claim, requested, result, anomalies = known
+        facts.native_id, facts.claim = native_id, claim
         facts.cancel_requested, facts.anomalies = requested, anomalies
         facts.result = result
     job._sj_watching().sealed = SEALED

@@ -6,12 +6,13 @@ not queued but read off the record: whoever announces tells all that was not tol
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from threading import get_ident
 from typing import Any
 
 from sojourn._handle import Handle, Watch, firing, logger
-from sojourn.history import Entry, attempt_of, chain, entry_of
+from sojourn.history import Entry, Record, attempt_of, chain, entry_of
 
 __all__ = ["Telling"]
 
@@ -42,9 +43,15 @@ class Telling(Handle):
 
         Returns:
             A function that removes it again.
+
+        Raises:
+            TypeError: It cannot be called.
+            ReentrantTransitionError: A declared callback of another job may not do this.
         """
         if not callable(callback):
             raise TypeError(f"a callback must be callable, not {callback!r}")
+        if firing:
+            self._sj_refuse_elsewhere("add_callback")
         with self._sj_lock:
             watch, last = self._sj_watching(), self._sj_last
             since = len(chain(last))
@@ -56,10 +63,38 @@ class Telling(Handle):
 
     def _sj_unregister(self, registration: _Registration) -> None:
         registration.active = False
+        if get_ident() in firing:
+            return  # it is called no more; another job's lock is not for a declared callback
         with self._sj_lock:
             watch = self._sj_watch
             if watch is not None:
                 watch.registrations = tuple(r for r in watch.registrations if r is not registration)
+                self._sj_unwatch(watch)
+
+    def _sj_refuse_elsewhere(self, what: str) -> None:
+        """Refuse what takes the lock of this job inside a declared callback of another."""
+        inside = firing.get(get_ident())
+        if inside is not None and inside[0] is not self:
+            reason = (
+                f"it is asked for by a declared callback of job {inside[0]._sj_id!r}, and two jobs "
+                "that wait for each other would deadlock; do it outside, in an add_callback() of that job"
+            )
+            raise self._sj_rules.reentry(self._sj_id, what, self._sj_last[0], reason)
+
+    def _sj_await_change(self, seen: Record, waiter: Any) -> bool:
+        """Have ``waiter.release()`` called at the next change; ``False`` if there was one already."""
+        with self._sj_lock:
+            if self._sj_last is not seen:
+                return False
+            self._sj_watching().waiters.append(waiter)
+            return True
+
+    def _sj_await_no_more(self, waiter: Any) -> None:
+        with self._sj_lock:
+            watch = self._sj_watch
+            if watch is not None:
+                with contextlib.suppress(ValueError):  # whoever woke it has removed it
+                    watch.waiters.remove(waiter)
                 self._sj_unwatch(watch)
 
     def _sj_unwatch(self, watch: Watch) -> None:
@@ -75,9 +110,15 @@ class Telling(Handle):
         if watch is None:
             return
         self._sj_wake(watch)
+        interrupt: BaseException | None = None
         while watch.registrations and watch.told[0] is not self._sj_last:
-            if not self._sj_announce(watch):
-                return  # another thread is at it, and will see this entry too
+            try:
+                if not self._sj_announce(watch):
+                    break  # another thread is at it, and will see this entry too
+            except BaseException as error:  # noqa: BLE001  # raised below, when all is told
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
 
     def _sj_wake(self, watch: Watch) -> None:
         while watch.waiters:

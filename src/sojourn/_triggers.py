@@ -89,7 +89,8 @@ def compile_trigger(
             # A job keeps the payload in its last record, so one store publishes both.
             fields["parameter"] = ", result=NOT_GIVEN"
             fields["args"] = "() if result is NOT_GIVEN else (result,)"
-            fields["more"] = "None if result is NOT_GIVEN else ('trigger', False, None, result, 0)"
+            given = "(origin, False, None, result, 0)"
+            fields["more"] = f"{fields['more']} if result is NOT_GIVEN else {given}"
     names: dict[str, Any] = {
         "COMMAND": COMMAND,
         "NOT_GIVEN": NOT_GIVEN,

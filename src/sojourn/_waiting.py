@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import threading
 from collections.abc import AsyncIterator, Callable, Generator
@@ -107,18 +106,10 @@ class Waiting(Looking, Generic[T]):
         waiter = threading.Lock()
         waiter.acquire()
         try:
-            with self._sj_lock:
-                if self._sj_last is not seen:
-                    return
-                self._sj_watching().waiters.append(waiter)
-            _clock.wait(waiter, seconds)
+            if self._sj_await_change(seen, waiter):
+                _clock.wait(waiter, seconds)
         finally:
-            with self._sj_lock:
-                watch = self._sj_watch
-                if watch is not None:
-                    with contextlib.suppress(ValueError):  # whoever woke it has removed it
-                        watch.waiters.remove(waiter)
-                    self._sj_unwatch(watch)
+            self._sj_await_no_more(waiter)
 
     # Results.
 

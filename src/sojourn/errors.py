@@ -10,6 +10,7 @@
     ├── JobError
     │   ├── JobSubmitError        the backend refused
     │   ├── SubmitUncertainError  nobody knows whether the backend took it
+    │   │   └── SubmitInterruptedError    the same after Ctrl-C, also a KeyboardInterrupt
     │   ├── JobFailedError        result() of a job in ERROR
     │   ├── JobCancelledError     result() of a job in CANCELLED
     │   └── JobTimeoutError       also a TimeoutError
@@ -34,6 +35,7 @@ __all__ = [
     "LifecycleError",
     "ReentrantTransitionError",
     "SojournError",
+    "SubmitInterruptedError",
     "SubmitUncertainError",
     "UnknownStatusError",
 ]
@@ -111,6 +113,8 @@ class IllegalTransitionError(SojournError):
     def __str__(self) -> str:
         """Say who could not do what, where it stood, and the way out."""
         args = self.args
+        if len(args) < 6:
+            return super().__str__()  # an author's own, raised in a callback
         return f"job {args[0]!r} cannot {args[1]!r} while {args[2]}; {args[5]}"
 
 
@@ -139,7 +143,7 @@ class UnknownStatusError(SojournError):
     def __str__(self) -> str:
         """Say which word, about which job, and where to write it down."""
         return (
-            f"job {self.job_id!r} cannot make sense of the report {self.raw!r} "
+            f"job {self.job_id!r} cannot make sense of the report {self.raw!r:.80} "
             f"while {self.state}; {self.hint}"
         )
 
@@ -240,7 +244,12 @@ class JobTimeoutError(JobError, TimeoutError):
         self.timeout = timeout
 
     def __str__(self) -> str:
-        """Say who was not final in time."""
+        """Say who was not final in time, or whose result was not there in time."""
+        if self.state == "DONE":
+            return (
+                f"job {self.job_id!r} is DONE and its result was not fetched in {self.timeout:g} s; "
+                "ask for it again"
+            )
         return (
             f"job {self.job_id!r} is not final after {self.timeout:g} s, it is {self.state}; "
             "it goes on, wait again or cancel() it"

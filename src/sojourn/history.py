@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from sojourn import _clock
 from sojourn.errors import JournalError
-from sojourn.lifecycle import JobStatus, Lifecycle, State
+from sojourn.lifecycle import Lifecycle, State
 
 __all__ = ["Anomaly", "Entry", "Journal", "Observation", "Origin", "Outcome", "replay"]
 
@@ -221,8 +221,3 @@ def replay(lifecycle: Lifecycle, entries: Iterable[Entry]) -> State:
             )
         state, attempt = dest, entry.attempt
     return state
-
-
-def status_of(place: State | JobStatus) -> JobStatus:
-    """Return the status that a piece of evidence speaks of."""
-    return place.status if isinstance(place, State) else place

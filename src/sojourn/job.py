@@ -8,6 +8,7 @@ Its parts are in files of their own, from the bottom up: `_handle` (identity, re
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
         ...
 
 
-class BaseJob(Snapshots[T], metaclass=JobMeta):
+class BaseJob(Snapshots[T], ABC, metaclass=JobMeta):
     """One asynchronous job, which owns its state machine; subclass it for a kind of job.
 
     A subclass declares what may happen beyond the base lifecycle and fills in the hooks that it

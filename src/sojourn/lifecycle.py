@@ -59,6 +59,8 @@ class _Active(Enum):
     def __repr__(self) -> str:
         return self.value
 
+    __str__ = __repr__
+
 
 ACTIVE: Final = _Active.ACTIVE
 """As a source: every state that is not final, those of subclasses included, but the destination."""
@@ -246,7 +248,6 @@ class Transition(Generic[Call_co]):
     def _show(self) -> str:
         names = [place.name if isinstance(place, State) else str(place) for place in self.source]
         source = names[0] if len(names) == 1 else f"[{', '.join(names)}]"
-        source = source.removeprefix("_Active.")
         dest = self.dest.name if isinstance(self.dest, State) else str(self.dest)
         shown = ("trigger", "conditions", "unless", "before", "after", "new_attempt")
         given = [
