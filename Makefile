@@ -12,7 +12,7 @@ PYTHON := $(PYTHON)
 ENVIRONMENT := $(PYTHON) tests/make/environment.py
 DEV := .venv/bin
 
-.PHONY: help run test check bench docs clean
+.PHONY: help run test check bench docs gallery picture clean
 .PHONY: python dev check-format check-lint check-layers check-mypy check-pyright check-spelling check-docs check-coverage
 
 help:
@@ -21,6 +21,8 @@ help:
 	@echo 'make check  format, lint, layers, types, spelling, docs, coverage'
 	@echo 'make bench  measure against other libraries; the numbers go to .bench/results.json'
 	@echo 'make docs   build the documentation into .docs-build/'
+	@echo 'make gallery  render every kind of picture into .gallery/'
+	@echo "make picture  draw the README's picture again"
 	@echo 'make clean  remove everything that these commands made'
 
 run: python
@@ -68,6 +70,13 @@ docs: dev
 	$(DEV)/python -m sphinx -n -W --keep-going -q -b html -d .docs-build/doctrees docs .docs-build/html
 	@echo 'open .docs-build/html/index.html'
 
+gallery: dev
+	$(DEV)/python tests/make/gallery.py .gallery
+	@echo 'open .gallery/index.html'
+
+picture: dev
+	$(DEV)/python tests/make/picture.py
+
 python:
 	@test -n '$(PYTHON)' || { echo 'sojourn needs Python 3.11 or newer, as python3 or as PYTHON=/path/to/python' >&2; exit 1; }
 
@@ -75,6 +84,6 @@ dev: python
 	@$(ENVIRONMENT) .venv --group dev
 
 clean:
-	rm -rf .venv .venv-* .bench .coverage .coverage.* .docs-build .hypothesis .import_linter_cache \
+	rm -rf .venv .venv-* .bench .gallery .coverage .coverage.* .docs-build .hypothesis .import_linter_cache \
 		.mypy_cache .pytest_cache .results .ruff_cache dist
 	find src tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
