@@ -73,14 +73,14 @@ class Picture:
     words: str = ""
 
 
-def of_graph(name: str, about: str, graph: Graph, direction: str = "LR") -> Picture:
+def of_graph(name: str, about: str, graph: Graph, direction: Direction = "LR") -> Picture:
     """Return the picture of a graph."""
     laid = lay_out(graph, direction)
     themes = (svg(laid, theme="light"), svg(laid, theme="dark"))
     return Picture(name, about, *themes, text(graph, direction))
 
 
-def of_job(name: str, about: str, job: PastJob, like: type, direction: str = "LR") -> Picture:
+def of_job(name: str, about: str, job: PastJob, like: type, direction: Direction = "LR") -> Picture:
     """Return the picture of the way a job went."""
     graph = visited(class_graph(like, job.lifecycle), story_of(job), NOW)
     return of_graph(name, about, graph, direction)
