@@ -18,6 +18,7 @@ from sojourn import BaseJob, JobStatus, State, Transition
 from sojourn.drawing import Edge, Graph, Node
 from sojourn.drawing._chart import chart_of
 from sojourn.drawing._chart_svg import chart_svg
+from sojourn.drawing._layout import Direction
 from sojourn.drawing._png import png
 from sojourn.drawing._route import lay_out
 from sojourn.drawing._sources import class_graph, graph_of
