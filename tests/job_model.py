@@ -28,6 +28,8 @@ class World(NamedTuple):
         requested: Whether a request to cancel was taken and not answered.
         reported: Whether it ever moved because of a report.
         length: How many entries it has.
+        moving: Whether it is between two steps that follow from one report. Others may look at it
+            then, and nothing else.
     """
 
     state: str = "INITIALIZING"
@@ -36,6 +38,7 @@ class World(NamedTuple):
     requested: bool = False
     reported: bool = False
     length: int = 0
+    moving: bool = False
 
 
 class Taken(NamedTuple):
@@ -106,6 +109,8 @@ class Model:
         branches = self.sketch.branches(world.state, name)
         if not branches:
             return [Turn(world, REFUSED)]
+        if world.moving:
+            return []
         step = self._chosen(branches)
         return (
             [Turn(world, False)] if step is None else [self._take(world, [step], "trigger", True)]
@@ -116,6 +121,8 @@ class Model:
         goals = self.sketch.goals(raw)
         if goals is None:
             return [Turn(world, "UnknownStatusError")]
+        if world.moving:
+            return []
         outcomes = self.sketch.verdicts(world.state, world.attempt, goals, attempt)
         if outcomes != {"ADVANCED"}:
             return [Turn(world, outcome) for outcome in outcomes]
@@ -131,19 +138,23 @@ class Model:
         return None
 
     def _take(self, world: World, way: Iterable[Step], origin: str, answer: Any) -> Turn:
-        steps = []
-        way = list(way)
-        for number, step in enumerate(way, 1):
-            attempt = world.attempt + step.new_attempt
-            inferred = origin == "observation" and number < len(way)
-            steps.append(Taken(*step[:3], attempt, inferred, origin))
-            world = world._replace(
-                state=step.dest,
-                attempt=attempt,
-                length=world.length + 1,
-                reported=world.reported or origin == "observation",
-            )
-        return Turn(world, answer, tuple(steps))
+        """Take all steps of a way, the last of which was seen."""
+        step, *further = way
+        after = World(
+            step.dest,
+            world.attempt + step.new_attempt,
+            world.claim,
+            world.requested,
+            world.reported or origin == "observation",
+            world.length + 1,
+            bool(further),
+        )
+        taken = Taken(*step[:3], after.attempt, bool(further), origin)
+        if not further:
+            return Turn(after, answer, (taken,))
+        return Turn(
+            after, steps=(taken,), then=lambda world: [self._take(world, further, origin, answer)]
+        )
 
     # Reading.
 
@@ -152,13 +163,18 @@ class Model:
         return self.sketch.status[world.state]
 
     def history(self, world: World) -> list[Turn]:
-        """Count the entries; a callback that is added now is told of those that follow."""
+        """Count the entries."""
         return [Turn(world, world.length)]
+
+    def listen(self, world: World) -> list[Turn]:
+        """Add a callback, which is told of everything that follows; answer how much came before."""
+        return [] if world.moving else [Turn(world, world.length)]
 
     def wait(self, world: World) -> list[Turn]:
         """Wait for the end, which cannot happen before it."""
-        if self.status(world) == "INITIALIZING" and not world.claim:
-            return [Turn(world, "JobError")]
+        if self.status(world) == "INITIALIZING":
+            errors = {"": "JobError", "uncertain": "SubmitUncertainError"}
+            return [Turn(world, errors[world.claim])] if world.claim in errors else []
         return [Turn(world)] if world.state in FINALS else []
 
     # Commands.
@@ -173,6 +189,8 @@ class Model:
         step = self._chosen(self.sketch.branches(world.state, "submit"))
         if world.claim or step is None:
             return [Turn(world, REFUSED)]
+        if world.moving:
+            return []
         if "submit" not in self.hooks:
             return [self._take(world, [step], "command", None)]
         return [self._send(world, step, sent)]
@@ -182,13 +200,15 @@ class Model:
         return Turn(sending, asked=("submit",), then=partial(self._sent, step, sent))
 
     def _sent(self, step: Step, sent: str, world: World) -> list[Turn]:
+        if world.moving:
+            return []
         if sent == "lost":
             return [Turn(world._replace(claim="uncertain"), "SubmitUncertainError")]
         if sent == "no":
             return self._refused(world)
         world = world._replace(claim="sent")
-        here = [step] if world.state == step.source else []
-        turn = self._take(world, here, "command", None)
+        here = world.state == step.source
+        turn = self._take(world, [step], "command", None) if here else Turn(world)
         return [self._carry_out(turn)]
 
     def _refused(self, world: World) -> list[Turn]:
@@ -198,12 +218,16 @@ class Model:
             return [Turn(world), Turn(world, "JobSubmitError")]
         world = world._replace(claim="refused")
         fail = self.sketch.branches(world.state, "fail")
+        if not fail:
+            return [Turn(world, "JobSubmitError")]
         return [self._take(world, fail, "command", "JobSubmitError")]
 
     def _carry_out(self, turn: Turn) -> Turn:
         """Let the submitting thread carry out a request to cancel that it finds."""
 
         def then(world: World) -> list[Turn]:
+            if world.moving:
+                return []
             if not world.requested or world.state in FINALS:
                 return [Turn(world, turn.answer)]
             return [Turn(world, asked=("cancel",), then=partial(self._stopped_late, turn.answer))]
@@ -211,14 +235,15 @@ class Model:
         return turn._replace(then=then)
 
     def _stopped_late(self, answer: Any, world: World) -> list[Turn]:
-        (turn,) = self._stopped(self.stops, world)
-        world = turn.world
+        turns = [turn._replace(answer=answer) for turn in self._stopped(self.stops, world)]
         if self.stops is False:
-            world = world._replace(requested=False)
-        return [turn._replace(world=world, answer=answer)]
+            return [turn._replace(world=turn.world._replace(requested=False)) for turn in turns]
+        return turns
 
     def cancel(self, world: World) -> list[Turn]:
         """Ask the backend to stop the job."""
+        if world.moving:
+            return []
         if world.state in FINALS:
             return [Turn(world, world.state == "CANCELLED")]
         hooked = "cancel" in self.hooks
@@ -231,6 +256,8 @@ class Model:
         return [Turn(world, asked=("cancel",), then=partial(self._stopped, self.stops))]
 
     def _stopped(self, stopped: bool | None, world: World) -> list[Turn]:
+        if world.moving:
+            return []
         if world.state in FINALS:
             return [Turn(world, world.state == "CANCELLED")]
         if stopped:
@@ -253,8 +280,9 @@ class Model:
         if told is None:
             return [Turn(world, self.status(world), asked=("poll",))]
         return [
-            turn._replace(asked=("poll",), answer=self._seen(turn))
+            last._replace(asked=("poll",), answer=self._seen(last))
             for turn in self.observe(world, told)
+            for last in turn.alone()
         ]
 
     def _seen(self, turn: Turn) -> Any:
@@ -279,18 +307,17 @@ class Model:
     def _settle(self, world: World, found: str | None, sent: str) -> list[Turn]:
         step = self._chosen(self.sketch.branches(world.state, "submit"))
         if found is not None:
-            way = [] if step is None else [step]
-            return [
-                self._carry_out(self._take(world._replace(claim="sent"), way, "recovery", None))
-            ]
+            turn = Turn(world._replace(claim="sent"))
+            if step is not None:
+                turn = self._take(turn.world, [step], "recovery", None)
+            return [self._carry_out(turn)]
         if world.requested:
+            withdrawn = world._replace(claim="withdrawn")
             way = self.sketch.branches(world.state, "cancel")
-            return [self._take(world._replace(claim="withdrawn"), way, "command", None)]
-        if world.reported:
-            return [Turn(world)]
+            return [self._take(withdrawn, way, "command", None) if way else Turn(withdrawn)]
         if step is None:
-            # Somebody took the step by hand: whether that is an error is left open.
-            return [Turn(world), Turn(world, REFUSED)]
+            # Reports or triggers have moved it past the question; they are what counts.
+            return [Turn(world._replace(claim="sent"))]
         return [self._send(world, step, sent)]
 
 

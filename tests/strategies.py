@@ -412,17 +412,29 @@ def _step(draw: st.DrawFn, sketch: Sketch, triggers: list[str]) -> list[Step]:
 
 
 def _told_apart(sketch: Sketch, calls: _Calls) -> Sketch:
-    """Give all branches of one trigger from one source but the last a condition, or drop them."""
+    """Let every branch of a trigger from one source have its chance, or drop it.
+
+    All but the last need conditions, and none may ask everything that an earlier one asks.
+    """
     last: dict[tuple[str, str], Step] = {}
     for step in sketch.steps:
         last[step.trigger, step.source] = step
-    own = []
+    own: list[Step] = []
     for step in sketch.own:
-        if step.source == ANYWHERE or last[step.trigger, step.source] is step:
-            own.append(step)
-        elif calls.can_guard:
-            own.append(calls.guarded(step))
+        here = step.trigger, step.source
+        branch = step
+        if step.source != ANYWHERE and last[here] is not step:
+            if not calls.can_guard:
+                continue
+            branch = calls.guarded(step)
+        earlier = [_asks(each) for each in own if (each.trigger, each.source) == here]
+        if not any(asks <= _asks(branch) for asks in earlier):
+            own.append(branch)
     return replace(sketch, own=tuple(own))
+
+
+def _asks(step: Step) -> set[tuple[Callback, bool]]:
+    return {(name, True) for name in step.conditions} | {(name, False) for name in step.unless}
 
 
 def _repaired(draw: st.DrawFn, sketch: Sketch) -> Sketch:

@@ -457,6 +457,29 @@ class TestWhatIsRecorded:
         assert job.observe("milling") is Outcome.ADVANCED
 
 
+class TestAnObservation:
+    """The same that a poll may return can be reported by whoever hears of it."""
+
+    def test_carries_everything(self) -> None:
+        job, at = part(), datetime(2026, 3, 1, tzinfo=UTC)
+
+        assert job.observe(Observation("scrap", at, 1, "the tool broke")) is Outcome.ADVANCED
+
+        assert job.history[-1].at == at
+        assert str(job.error()) == "the tool broke"
+
+    @pytest.mark.parametrize(
+        "more", [{"at": datetime(2026, 3, 1, tzinfo=UTC)}, {"attempt": 1}, {"reason": "x"}], ids=str
+    )
+    def test_is_not_said_twice(self, more: dict[str, Any]) -> None:
+        job = part()
+
+        with pytest.raises(TypeError):
+            job.observe(Observation("scrap"), **more)
+
+        assert job.history == ()
+
+
 class TestUnknownWords:
     @pytest.mark.parametrize("state", SHOP_WAYS)
     def test_an_unknown_word_is_never_coerced_to_anything(self, state: str) -> None:

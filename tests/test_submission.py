@@ -107,6 +107,26 @@ class TestAccepted:
         assert job.state is BaseJob.QUEUED
         assert backend.asked == ["submit"]
 
+    def test_a_condition_that_says_no_is_asked_where_nothing_is_sent_too(self) -> None:
+        class Guarded(BaseJob[Any]):
+            ready = False
+            accepted = Transition(
+                JobStatus.INITIALIZING,
+                JobStatus.QUEUED,
+                trigger="submit",
+                conditions=lambda event: event.model.ready,
+            )
+
+        job = Guarded(None, "j-1")
+
+        with pytest.raises(IllegalTransitionError):
+            job.submit()
+
+        assert job.history == ()
+        job.ready = True
+        assert job.submit() is None
+        assert job.state is BaseJob.QUEUED
+
 
 class TestASecondCall:
     @pytest.mark.parametrize(
@@ -867,6 +887,20 @@ class TestCallbacksAndJournals:
         job.fault = None
         assert job.status() is JobStatus.RUNNING
 
+    def test_one_that_raises_before_the_step_leaves_a_job_that_can_be_reconciled(self) -> None:
+        backend = Backend()
+        job = self.Picky(backend, "j-1")
+        job.fault = RuntimeError("the shelf is full")
+        with pytest.raises(RuntimeError):
+            job.submit()
+        job.fault = None
+
+        assert job.reconcile() is Outcome.ADVANCED
+
+        assert (job.state, job.native_id) == (BaseJob.QUEUED, "native-1")
+        assert told(job) == [("submit", "QUEUED", "recovery")]
+        assert backend.asked == ["submit"]
+
     def test_one_that_raises_after_the_step_leaves_the_step(self) -> None:
         job = self.Picky(Backend(), "j-1")
         job.late_fault = RuntimeError("too late")
@@ -893,6 +927,40 @@ class TestCallbacksAndJournals:
         rows.trouble = None
         assert job.status() is JobStatus.RUNNING
         assert [entry.trigger for entry in rows.kept] == ["submit", "start"]
+
+    def test_a_journal_that_was_full_leaves_a_job_that_can_be_reconciled(self) -> None:
+        backend, rows = Backend(), Rows()
+        job = Remote(backend, "j-1", journal=rows)
+        rows.trouble = JournalError("no space left on device")
+        with pytest.raises(JournalError):
+            job.submit()
+        with pytest.raises(JournalError):
+            job.reconcile()
+        rows.trouble = None
+
+        assert job.reconcile() is Outcome.ADVANCED
+
+        assert backend.asked == ["submit"]
+        assert tuple(rows.kept) == job.history
+        assert job.state is BaseJob.QUEUED
+
+    def test_a_journal_that_is_full_when_the_job_is_found_leaves_it_to_be_found_again(self) -> None:
+        rows = Rows()
+        backend = Backend(submit=[LOST], find=["native-9"])
+        job = Remote(backend, "j-1", journal=rows)
+        with pytest.raises(SubmitUncertainError):
+            job.submit()
+        rows.trouble = JournalError("no space left on device")
+        with pytest.raises(JournalError):
+            job.reconcile()
+        rows.trouble = None
+
+        assert job.history == ()
+        assert job.reconcile() is Outcome.ADVANCED
+
+        assert (job.state, job.native_id) == (BaseJob.QUEUED, "native-9")
+        assert backend.asked.count("submit") == 1
+        assert tuple(rows.kept) == job.history
 
     def test_a_journal_that_is_full_changes_nothing_about_a_job_without_the_hook(self) -> None:
         rows = Rows()

@@ -82,12 +82,14 @@ async def _news(job: Looking, seen: Record, rhythm: Rhythm) -> None:
     if not job._sj_await_change(seen, bell):
         return
     try:
-        # A job that starts to be pollable later is one that somebody submits, and that rings.
-        pause = max(0.0, rhythm.due() - _clock.monotonic()) if job._sj_pollable() else None
+        # A job that cannot be polled rings; but an interrupt may have hit whoever should have.
+        polled = job._sj_pollable()
+        pause = max(0.0, rhythm.due() - _clock.monotonic()) if polled else LONGEST_PAUSE
         await asyncio.wait_for(bell.rung.wait(), pause)
     except TimeoutError:
-        await _apart(job._sj_try_poll, None)
-        rhythm.beat()
+        if polled:
+            await _apart(job._sj_try_poll, None)
+            rhythm.beat()
     finally:
         job._sj_await_no_more(bell)
 

@@ -90,7 +90,12 @@ class Firing(Telling):
                 return True
         finally:
             if self._sj_watch is not None:
-                self._sj_tell()
+                try:
+                    self._sj_tell()
+                except BaseException:
+                    # An interrupt may have come before it told anybody of a last entry.
+                    self._sj_tell()
+                    raise
 
     def _sj_more(
         self, plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any], origin: Origin

@@ -272,7 +272,10 @@ class Looking(Commanding):
         if self._sj_sealed() and not self.state.is_final:
             raise JobError(f"job {self._sj_id!r} cannot be waited for; {self._sj_sealed()}")
         state, claim = self.state, self._sj_claimed()
-        if claim.kind == "uncertain" and not state.is_final:
+        # Reports answer the doubt for a class that can only be told; any other goes by reconcile().
+        hooked = overrides(self._poll, Looking._poll) or overrides(self._find, Commanding._find)
+        told = self._sj_reported() and not hooked
+        if claim.kind == "uncertain" and not state.is_final and not told:
             raise SubmitUncertainError(claim.doubt, self._sj_id)
         if state.status is JobStatus.INITIALIZING and not claim.kind:
             raise JobError(
