@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sojourn import BaseJob, Entry, JobStatus, State, Transition
 
@@ -75,7 +75,7 @@ class PastJob:
         *,
         name: str = "j-1",
         born: datetime = BORN,
-        like: type = PlainJob,
+        like: type[BaseJob[Any]] = PlainJob,
     ) -> None:
         self.lifecycle = like.lifecycle
         self.history = history(steps, born)
