@@ -14,7 +14,8 @@ the dark.  Where there are no pictures, the lifecycle is drawn with characters.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -24,7 +25,7 @@ from sphinx.util.typing import ExtensionMetadata
 
 from sojourn.drawing import draw, timeline
 
-__all__ = ["LifecycleDirective", "lifecycle_node", "setup"]
+__all__ = ["setup"]
 
 
 class lifecycle_node(nodes.General, nodes.Element):  # noqa: N801  # docutils finds its visitors by this name
@@ -35,12 +36,12 @@ def _direction(argument: str) -> str:
     return directives.choice(argument, ("LR", "TB", "lr", "tb")).upper()
 
 
-class LifecycleDirective(SphinxDirective):
+class _LifecycleDirective(SphinxDirective):
     """Draw a job class, a lifecycle, or anything else that a dotted name leads to and that can be drawn."""
 
     required_arguments = 1
     final_argument_whitespace = False
-    option_spec = {
+    option_spec: ClassVar[dict[str, Callable[[str], Any]] | None] = {
         "direction": _direction,
         "caption": directives.unchanged,
         "name": directives.unchanged,
@@ -115,5 +116,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         man=words,
         texinfo=words,
     )
-    app.add_directive("lifecycle", LifecycleDirective)
+    app.add_directive("lifecycle", _LifecycleDirective)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
