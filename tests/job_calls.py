@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from job_doubles import Remote
@@ -23,16 +23,20 @@ class Desk:
         answers: The answer to each question; an exception is raised.
         stops: What it answers when it is asked to stop a job.
         asked: The questions so far.
+        meanwhile: Called once, before it answers the next question.
     """
 
     def __init__(self) -> None:
         self.stops: bool | None = True
         self.answers: dict[str, Any] = {}
         self.asked: list[str] = []
+        self.meanwhile: Callable[[], object] | None = None
 
     def ask(self, question: str, job: Any) -> Any:
         self.asked.append(question)
-        answer = self.answers.get(question)
+        answer, meanwhile, self.meanwhile = self.answers.get(question), self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
         if isinstance(answer, BaseException):
             raise answer
         return answer
@@ -50,18 +54,44 @@ class Call(NamedTuple):
     Attributes:
         verb: Name of the method of a `Model` that says what must come of it.
         args: Its arguments.
+        meanwhile: What is done while the backend is asked the first question, if it is. The answer
+            is then both answers.
     """
 
     verb: str
     args: tuple[Any, ...] = ()
+    meanwhile: Call | None = None
 
     def allowed(self, model: Model, world: World) -> list[Turn]:
         """Return everything that may come of it."""
-        turns = getattr(model, self.verb)(world, *self.args)
-        return [last for turn in turns for last in turn.alone()]
+        turns: list[Turn] = getattr(model, self.verb)(world, *self.args)
+        if self.meanwhile is None:
+            return [last for turn in turns for last in turn.alone()]
+        return [last for turn in turns for last in self._around(model, turn)]
+
+    def _around(self, model: Model, turn: Turn) -> list[Turn]:
+        assert self.meanwhile is not None
+        if turn.then is None:
+            return [turn._replace(answer=(turn.answer, "not asked"))]
+        return [
+            last._replace(answer=(last.answer, inner.answer))
+            for inner in self.meanwhile.allowed(model, turn.world)
+            for last in turn._replace(
+                world=inner.world, steps=turn.steps + inner.steps, asked=turn.asked + inner.asked
+            ).alone()
+        ]
 
     def make(self, job: Any, desk: Desk) -> Any:
         """Do it and return the answer, or the name of what it raised."""
+        inner = self.meanwhile
+        if inner is None:
+            return self._answer(job, desk)
+        answers: list[Any] = []
+        desk.meanwhile = lambda: answers.append(inner.make(job, desk))
+        answer = self._answer(job, desk)
+        return answer, *(answers or ["not asked"])
+
+    def _answer(self, job: Any, desk: Desk) -> Any:
         desk.answers["cancel"] = desk.stops
         try:
             answer = getattr(self, f"_{self.verb}")(job, desk, *self.args)

@@ -27,13 +27,13 @@ __all__ = [
     "Sketch",
     "Step",
     "declare",
+    "for_slow_examples",
     "ids_of_other_types",
     "ids_that_cannot_be_read",
     "job_classes",
     "job_ids",
     "lifecycles",
     "observations",
-    "over_classes",
     "unknown_words",
 ]
 
@@ -459,11 +459,10 @@ def _repaired(draw: st.DrawFn, sketch: Sketch) -> Sketch:
     return here if here is sketch else _repaired(draw, here)
 
 
-def over_classes(max_examples: int, **more: Any) -> settings:
-    """Return settings for tests that make a class for every example.
+def for_slow_examples(max_examples: int, **more: Any) -> settings:
+    """Return settings for tests that make a class, or explore schedules, for every example.
 
-    A failure is shown as it was drawn: to shrink it would make thousands of classes, which takes
-    minutes.
+    A failure is shown as it was drawn: to shrink it would take minutes.
     """
     return settings(
         max_examples=max_examples,

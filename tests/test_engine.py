@@ -20,9 +20,9 @@ from transitions import MachineError
 
 from job_doubles import Rows
 from sojourn import BaseJob, IllegalTransitionError, JobStatus, State, Transition
-from strategies import Sketch, declare, lifecycles, over_classes
+from strategies import Sketch, declare, for_slow_examples, lifecycles
 
-SOME = over_classes(60)
+SOME = for_slow_examples(60)
 
 
 class PlantedError(Exception):

@@ -49,13 +49,13 @@ from strategies import (
     Sketch,
     Step,
     declare,
+    for_slow_examples,
     job_ids,
     lifecycles,
-    over_classes,
     unknown_words,
 )
 
-SOME = over_classes(25)
+SOME = for_slow_examples(25)
 
 #: The service of the documentation: the base class and one step.
 CHECKSUM = {**BASE, ("RUNNING", "requeue"): "QUEUED"}
@@ -162,6 +162,17 @@ def everything(case: Case) -> list[Call]:
         *(Call("look", (raw,)) for raw in (None, *JobStatus, *words[:1], "Done")),
         Call("reconcile", ("native-1",)),
         *(Call("reconcile", (None, sent)) for sent in SENT),
+        # And everything again while the backend is being asked.
+        *(
+            Call(verb, args, inner)
+            for verb, args in (*(("submit", (sent,)) for sent in SENT), ("cancel", ()))
+            for inner in (
+                *(Call("trigger", (name,)) for name in sketch.triggers),
+                *(Call("observe", (status,)) for status in JobStatus),
+                *(Call("submit"), Call("cancel"), Call("look")),
+            )
+            if case.model.hooks
+        ),
     ]
 
 
@@ -180,6 +191,8 @@ def exhaust(case: Case, watched: bool) -> tuple[int, int]:
         for call in stimuli:
             # With nothing to reconcile, it is a look or a refusal.
             if call.verb == "reconcile" and world.claim != "uncertain":
+                continue
+            if call.meanwhile and not _asks(case, world, call):
                 continue
             there = _essence(_try(case, world, ways[world], call, watched))
             done += 1
@@ -201,6 +214,11 @@ def _try(case: Case, world: World, way: tuple[Call, ...], call: Call, watched: b
     there = check(case, job, desk, world, call)
     assert tuple(told) == (job.history if watched else ())
     return there
+
+
+def _asks(case: Case, world: World, call: Call) -> bool:
+    turns = getattr(case.model, call.verb)(world, *call.args)
+    return any(turn.asked for turn in turns)
 
 
 def _essence(world: World) -> World:
@@ -562,7 +580,7 @@ def test_no_walk_leads_anywhere_illegal(kind: str) -> None:
         visited: set[str] = set()
         kinds = KINDS[kind]
 
-    run_state_machine_as_test(Here, settings=over_classes(40, stateful_step_count=20))
+    run_state_machine_as_test(Here, settings=for_slow_examples(40, stateful_step_count=20))
 
     # Which states those are is chance; that it is most of them is not.
     assert len(Here.visited) >= 5

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import sojourn
@@ -32,7 +32,7 @@ from sojourn import (
     _triggers,
 )
 from sojourn.errors import SojournError
-from strategies import FINALS, Sketch
+from strategies import FINALS, Sketch, for_slow_examples
 
 if sys.version_info >= (3, 12):
     import interleave_test as explorer
@@ -102,7 +102,7 @@ def explore(
     model: Callable[[], None], strategy: str = "pct", schedules: int = 8, **options: Any
 ) -> Any:
     """Run a model under many schedules; an exception or a deadlock under any of them is raised."""
-    options = {"granularity": "line", "seed": 1, "include": [CORE], **options}
+    options = {"granularity": "line", "seed": 1, "include": [CORE], "timeout": 10, **options}
     return explorer.explore(model, strategy=strategy, iterations=schedules, **options)
 
 
@@ -204,7 +204,7 @@ PROGRAMS = st.builds(
 def test_whatever_threads_do_at_once_could_have_been_done_in_some_order(
     kind: str, classes: dict[str, type[Any]]
 ) -> None:
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @for_slow_examples(30)
     @given(program=PROGRAMS)
     def holds(program: Program) -> None:
         model = Model(SKETCH, HAS[kind], stops=program.stops)

@@ -18,18 +18,18 @@ from strategies import (
     Sketch,
     Step,
     declare,
+    for_slow_examples,
     ids_of_other_types,
     ids_that_cannot_be_read,
     job_classes,
     job_ids,
     lifecycles,
     observations,
-    over_classes,
     unknown_words,
 )
 
-FEW = over_classes(25)
-SEARCH = over_classes(2_000, database=None)
+FEW = for_slow_examples(25)
+SEARCH = for_slow_examples(2_000, database=None)
 
 
 class Empty(BaseJob[Any]):
