@@ -121,11 +121,12 @@ class Telling(Handle):
             raise interrupt
 
     def _sj_wake(self, watch: Watch) -> None:
-        while watch.waiters:
-            try:
-                watch.waiters.pop().release()
-            except (IndexError, RuntimeError):
-                pass  # another thread has woken it
+        # Released before it is removed: an interrupt in between wakes it twice, and not never.
+        for waiter in tuple(watch.waiters):
+            with contextlib.suppress(RuntimeError):  # another thread has woken it
+                waiter.release()
+            with contextlib.suppress(ValueError):  # … or it has gone
+                watch.waiters.remove(waiter)
 
     def _sj_announce(self, watch: Watch) -> bool:
         mine = False
