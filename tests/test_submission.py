@@ -381,6 +381,22 @@ class TestRefused:
         with pytest.raises(IllegalTransitionError):
             job.submit()
 
+    def test_a_job_that_was_refused_and_reported_gets_its_native_id_by_reconciling(self) -> None:
+        def contradictory(job: Any) -> None:
+            job.observe("RUNNING")
+            raise ValueError("no such program")
+
+        backend = Backend(submit=[contradictory], find=["native-9"])
+        job = Remote(backend, "j-1")
+        with suppress(JobSubmitError):
+            job.submit()
+
+        job.reconcile()
+
+        assert job.native_id == "native-9"
+        assert job.state is BaseJob.RUNNING
+        assert backend.asked.count("submit") == 1
+
     def test_a_trigger_of_our_own_is_no_evidence(self) -> None:
         def confused(job: Any) -> None:
             job.trigger("submit")
@@ -694,6 +710,20 @@ class TestReconciling:
         assert backend.asked.count("submit") == 1
         assert job.native_id == "native-9"
         assert [entry.trigger for entry in job.history] == ["submit"]
+
+    def test_an_answer_that_comes_after_another_has_settled_it_changes_nothing(self) -> None:
+        late = Gate("native-9")
+        job, backend = uncertain_job(find=[late, None])
+        first = Background(job.reconcile)
+        late.wait_until_asked()
+        job.reconcile()
+
+        late.open()
+
+        first.outcome()
+        assert job.native_id == "second"
+        assert [entry.trigger for entry in job.history] == ["submit"]
+        assert backend.asked.count("submit") == 2
 
     def test_a_second_submission_in_flight_is_not_sent_a_third_time(self) -> None:
         gate = Gate("second")
