@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,8 +56,8 @@ def _owned(lock: Any) -> bool:
     return lock._owner is _scheduler.current_scheduler().me()
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _explorable() -> Iterator[None]:
+@contextmanager
+def explorable() -> Iterator[None]:
     """Let the explorer see generated code, let no time pass, and keep the log small."""
     patch = pytest.MonkeyPatch()
     for module in (_triggers, _machine):
@@ -67,17 +68,29 @@ def _explorable() -> Iterator[None]:
     # `Condition` asks an RLock for this, and so does the core; the explorer's own has none (0.1.0).
     patch.setattr(explorer.RLock, "_is_owned", _owned, raising=False)
     patch.setattr(logging.getLogger("sojourn"), "disabled", True)
-    yield
-    patch.undo()
+    try:
+        yield
+    finally:
+        patch.undo()
 
 
 def _compiler(filename: str) -> Callable[[str], Any]:
     return lambda source: compile(source, filename, "exec")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _explorable() -> Iterator[None]:
+    with explorable():
+        yield
+
+
 @pytest.fixture(scope="module")
 def classes(_explorable: None) -> dict[str, type[Any]]:
-    """Classes to race with; whatever they work out once is worked out here.
+    return classes_to_race_with()
+
+
+def classes_to_race_with() -> dict[str, type[Any]]:
+    """Make classes of which whatever is worked out once has been worked out already.
 
     An exploration must meet the same lines of code every time.
     """
@@ -312,6 +325,32 @@ def test_all_outsiders_are_told_the_same_in_the_same_order(classes: dict[str, ty
 
     explore(model, "pct", 60)
     explore(model, "random", 10, granularity="opcode")
+
+
+def test_an_outsider_that_comes_is_told_exactly_what_follows(
+    classes: dict[str, type[Any]],
+) -> None:
+    def model() -> None:
+        job = at(classes["pushed"], "QUEUED")
+        stays: list[Any] = []
+        comes: list[Any] = []
+        before: list[int] = []
+        job.add_callback(lambda _, entry: stays.append(entry))
+
+        def come() -> None:
+            before.append(len(job.history))
+            job.add_callback(lambda _, entry: comes.append(entry))
+            before.append(len(job.history))
+
+        race(job.start, come)
+        job.trigger("fail")
+
+        assert tuple(stays) == job.history[1:]
+        since = comes[0].number - 1
+        assert before[0] <= since <= before[1]
+        assert tuple(comes) == job.history[since:]
+
+    assert exhaust(model)
 
 
 def test_an_outsider_that_leaves_is_told_nothing_more_and_takes_nobody_with_it(

@@ -8,6 +8,7 @@ was left behind would stop for ever.
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import signal
@@ -114,9 +115,13 @@ class Storm:
 def storm() -> Iterator[Storm]:
     # A process that was started in the background may have been told to ignore it.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Python drops an interrupt that hits the callback of a weak reference to something collected.
+    gc.collect()
+    gc.disable()
     storm = Storm()
     yield storm
     storm.close()
+    gc.enable()
     signal.signal(signal.SIGINT, before)
 
 
