@@ -166,7 +166,8 @@ class Waiting(Looking, Generic[T]):
             raise JobTimeoutError(self._sj_id, self._sj_last[0], timeout or 0.0)
 
     def _sj_ask_result(self, _asked: Record) -> Outcome:
-        self._sj_known().result = self._sj_ask(self._fetch_result, "give its result")
+        if self._sj_result() is NOT_GIVEN:  # another thread may have fetched it since we looked
+            self._sj_known().result = self._sj_ask(self._fetch_result, "give its result")
         return Outcome.UNCHANGED
 
     # The same for asyncio.
