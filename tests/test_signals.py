@@ -412,7 +412,8 @@ class TestWaiting:
         for _ in range(ROUNDS):
             job = Quiet(None, "j-1")
             job.submit()
-            storm.interrupt(job.wait_for_final_state)
+            # Short pauses: a signal that comes right before a thread falls asleep wakes it late.
+            storm.interrupt(lambda job=job: job.wait_for_final_state(timeout=PATIENCE, wait=0.05))
             assert job.state is BaseJob.QUEUED
             storm.elsewhere(job.fail)
 
