@@ -18,7 +18,7 @@ DEV := .venv/bin
 help:
 	@echo 'make run    run the example of the README and show what happens'
 	@echo 'make test   run the test suite on every CPython 3.11, 3.12 and 3.13 found here'
-	@echo 'make check  format, lint, layers, types, spelling, docs, coverage'
+	@echo 'make check  format, lint, layers, types, spelling, docs; make check-coverage measures coverage'
 	@echo 'make bench  measure against other libraries; the numbers go to .bench/results.json'
 	@echo 'make docs   build the documentation into .docs-build/'
 	@echo 'make gallery  render every kind of picture into .gallery/'
@@ -32,7 +32,7 @@ run: python
 test: python
 	@$(PYTHON) tests/make/suite.py $(ARGS)
 
-check: check-format check-lint check-layers check-mypy check-pyright check-spelling check-docs check-coverage
+check: check-format check-lint check-layers check-mypy check-pyright check-spelling check-docs
 
 check-format: dev
 	$(DEV)/ruff format --check
