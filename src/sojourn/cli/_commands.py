@@ -1,0 +1,103 @@
+"""What can be typed: the one file that knows click. It parses, calls and prints."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+
+import click
+
+from sojourn.cli import _checking, _classes, _pictures, _terminal
+from sojourn.drawing._layout import Direction
+from sojourn.errors import LifecycleError, SojournError
+
+_FORMATS = ("svg", "png", "mermaid", "dot", "text")
+
+
+def run_command_line(arguments: Sequence[str] | None) -> int:
+    """Run what was typed and return the exit code."""
+    _terminal.keep_writing()
+    try:
+        code = sojourn.main(
+            None if arguments is None else list(arguments), "sojourn", standalone_mode=False
+        )
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except SojournError as error:
+        _terminal.say(f"sojourn: {_lines(str(error))}\n", sys.stderr)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        return 128 + signal.SIGINT
+    except _terminal.OutputLostError as lost:
+        if lost.unwanted:
+            return 128 + signal.SIGPIPE
+        _terminal.say(f"sojourn: cannot write the output: {lost.error.strerror}\n", sys.stderr)
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _lines(text: str) -> str:
+    return "\n".join(_terminal.inert(line) for line in text.splitlines())
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Every command has its own help: sojourn graph --help",
+)
+@click.version_option(package_name="sojourn", message="sojourn %(version)s")
+def sojourn() -> None:
+    """Run commands as jobs with one explicit life each; draw and check job classes."""
+
+
+@sojourn.command()
+@click.argument("thing", metavar="MODULE:CLASS")
+@click.option("-o", "--output", metavar="FILE", help="Write a file; its suffix says the format.")
+@click.option("--format", "wanted", type=click.Choice(_FORMATS), help="Instead of the suffix's.")
+@click.option(
+    "--direction",
+    type=click.Choice(("LR", "TB"), case_sensitive=False),
+    default="LR",
+    show_default=True,
+    help="From left to right, or from top to bottom.",
+)
+def graph(thing: str, output: str | None, wanted: str | None, direction: Direction) -> None:
+    r"""Draw what may happen to a job of a class.
+
+    MODULE:CLASS is a job class, such as pkg.module:Class, looked for in the current folder, too. Its lifecycle is
+    drawn in the terminal, or in a file:
+
+    \b
+        sojourn graph machine_shop:MachineShopJob
+        sojourn graph machine_shop:MachineShopJob -o shop.svg --direction TB
+
+    Colours appear on a terminal only, and not where NO_COLOR is set.
+    """
+    found = _classes.find(thing)
+    try:
+        if output is None:
+            _pictures.show(found, format=wanted, direction=direction)
+        else:
+            _pictures.write(found, output, format=wanted, direction=direction)
+    except TypeError as error:
+        raise _terminal.RefusalError(
+            f"{thing} is {_classes.called(found)}, which cannot be drawn; "
+            "give a subclass of sojourn.BaseJob, a lifecycle, or jobs"
+        ) from error
+
+
+@sojourn.command()
+@click.argument("thing", metavar="MODULE:CLASS")
+def check(thing: str) -> int:
+    """Show the lifecycle of a job class, and the verdict on it.
+
+    The exit code is 0 for a class that is sound, 1 for one that is not, with every problem and its way out, and 2
+    where there is no such class.
+    """
+    try:
+        _terminal.say(_checking.describe(_classes.find_class(thing)))
+    except LifecycleError as error:
+        _terminal.say(f"{_lines(str(error))}\n")
+        return 1
+    return 0

@@ -1,0 +1,51 @@
+"""How a picture leaves: as lines in a terminal, as a file, or down a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sojourn.cli._terminal import RefusalError, has_colours, inert, say, width_of
+from sojourn.drawing import draw, terminal
+from sojourn.drawing._layout import Direction
+
+
+def show(thing: object, *, format: str | None, direction: Direction) -> None:  # noqa: A002  # as `draw` has it
+    """Write a picture to the standard output, as text unless another format is named.
+
+    Raises:
+        TypeError: The thing is nothing that can be drawn.
+        RefusalError: A terminal cannot show the format.
+    """
+    out = sys.stdout
+    if format in {None, "text"}:
+        say(terminal(thing, direction=direction, colour=has_colours(out), width=width_of(out)))
+        return
+    if format == "png" and out.isatty():
+        raise RefusalError("a PNG is nothing that a terminal can show; name a file with -o")
+    content = draw(thing, format=format, direction=direction)
+    say(content if isinstance(content, bytes) else content.encode())
+
+
+def write(thing: object, path: str, *, format: str | None, direction: Direction) -> None:  # noqa: A002  # as above
+    """Write a picture to a file, and say where it is.
+
+    Raises:
+        TypeError: The thing is nothing that can be drawn.
+        RefusalError: The file cannot be written, or the format is not known.
+    """
+    with told(path):
+        written = draw(thing, path, format=format, direction=direction)
+    say(f"{inert(str(written))}\n")
+
+
+@contextmanager
+def told(path: str) -> Iterator[None]:
+    """Say in one line why a picture cannot be written."""
+    try:
+        yield
+    except ValueError as error:
+        raise RefusalError(str(error)) from error
+    except OSError as error:
+        raise RefusalError(f"cannot write {path!r}: {error.strerror or error}") from error

@@ -1,0 +1,107 @@
+"""What may be written to a terminal, and how: nothing that a name or an output says is ever obeyed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from sojourn.drawing._canvas import columns
+from sojourn.drawing._measure import printable
+from sojourn.errors import SojournError
+
+_WIDTH_OF_A_PIPE = 100
+
+
+class RefusalError(SojournError):
+    """What was asked for cannot begin; one line says why and what would help."""
+
+
+class OutputLostError(Exception):
+    """What is written to the standard output arrives nowhere any more.
+
+    Attributes:
+        error: Why.
+    """
+
+    def __init__(self, error: OSError) -> None:
+        """Keep the reason."""
+        super().__init__(error)
+        self.error = error
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether the reader simply had enough."""
+        return isinstance(self.error, BrokenPipeError)
+
+
+def inert(text: str) -> str:
+    """Return one line in which control characters, escape sequences among them, are only shown."""
+    return printable(text.expandtabs())
+
+
+def in_one_line(text: str) -> str:
+    """Return a text of any kind as one line to be shown."""
+    return inert(" ".join(text.split()))
+
+
+def pad(text: str, width: int) -> str:
+    """Return a text filled with blanks to a number of columns."""
+    return text + " " * (width - columns(text))
+
+
+def table(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return rows as lines whose columns stand under each other."""
+    rows = list(rows)
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(pad, row, widths)).rstrip() for row in rows]
+
+
+def say(text: str | bytes, stream: TextIO | None = None) -> None:
+    """Write lines, or what has its own encoding, at once.
+
+    Raises:
+        OutputLostError: Nobody reads, or there is no place to write.
+    """
+    stream = sys.stdout if stream is None else stream
+    try:
+        if isinstance(text, bytes):
+            stream.buffer.write(text)
+        else:
+            stream.write(text)
+        stream.flush()
+    except OSError as error:
+        _write_nowhere(stream)
+        raise OutputLostError(error) from error
+
+
+def _write_nowhere(stream: TextIO) -> None:
+    """Let what is still in the buffer go nowhere, so that the interpreter can end in peace."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Tell whether a person looks at it who can be shown more than lines."""
+    return stream.isatty() and os.environ.get("TERM", "") not in {"", "dumb", "unknown"}
+
+
+def has_colours(stream: TextIO) -> bool:
+    """Tell whether colours are wanted: on a terminal, unless NO_COLOR says no (https://no-color.org)."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+def width_of(stream: TextIO) -> int:
+    """Return how many columns there are."""
+    return shutil.get_terminal_size().columns if stream.isatty() else _WIDTH_OF_A_PIPE
+
+
+def keep_writing() -> None:
+    """Let what the encoding of a stream lacks be replaced instead of ending the program."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
