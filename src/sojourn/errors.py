@@ -13,7 +13,10 @@
     │   │   └── SubmitInterruptedError    the same after Ctrl-C, also a KeyboardInterrupt
     │   ├── JobFailedError        result() of a job in ERROR
     │   ├── JobCancelledError     result() of a job in CANCELLED
-    │   └── JobTimeoutError       also a TimeoutError
+    │   ├── JobTimeoutError       also a TimeoutError
+    │   ├── CannotRunError        a local backend was given what it cannot run
+    │   ├── CommandError          error() of a command that failed
+    │   └── WorkerError           error() of a function whose process could not answer
     ├── BackendError              the backend could not be asked (.transient)
     └── JournalError
 
@@ -25,6 +28,8 @@ from __future__ import annotations
 
 __all__ = [
     "BackendError",
+    "CannotRunError",
+    "CommandError",
     "IllegalTransitionError",
     "JobCancelledError",
     "JobError",
@@ -38,6 +43,7 @@ __all__ = [
     "SubmitInterruptedError",
     "SubmitUncertainError",
     "UnknownStatusError",
+    "WorkerError",
 ]
 
 
@@ -254,6 +260,93 @@ class JobTimeoutError(JobError, TimeoutError):
             f"job {self.job_id!r} is not final after {self.timeout:g} s, it is {self.state}; "
             "it goes on, wait again or cancel() it"
         )
+
+
+class CannotRunError(JobError):
+    """A local backend was given what it cannot run; nothing was started.
+
+    Attributes:
+        what: What was to be run.
+        reason: Why it cannot, and the way out.
+    """
+
+    def __init__(self, what: str, reason: str) -> None:
+        """Keep the facts."""
+        super().__init__(what, reason)
+        self.what = what
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Say what cannot be run and why."""
+        return f"{self.what} cannot be run: {self.reason}"
+
+
+class CommandError(JobError):
+    """A command did not succeed; what ``error()`` of its job returns.
+
+    Attributes:
+        name: What the job is called.
+        reason: What became of it: ``exited with code 2``, ``was ended by SIGKILL``,
+            ``timed out after 3 s``.
+        exit_code: Its exit code; ``None`` if a signal ended it, or it never ran.
+        signal: Name of the signal that ended it.
+        timeout: Seconds that it was given, if it took longer.
+        stderr_tail: The last lines that it wrote to stderr; undecodable bytes are replaced.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        reason: str,
+        exit_code: int | None = None,
+        signal: str | None = None,
+        timeout: float | None = None,
+        stderr_tail: str = "",
+    ) -> None:
+        """Keep the facts."""
+        super().__init__(name, reason, exit_code, signal, timeout, stderr_tail)
+        self.name = name
+        self.reason = reason
+        self.exit_code = exit_code
+        self.signal = signal
+        self.timeout = timeout
+        self.stderr_tail = stderr_tail
+
+    def __str__(self) -> str:
+        """Say what became of it, with the end of its stderr made harmless for a terminal."""
+        told = f"command {self.name!r} {self.reason}"
+        if not self.stderr_tail:
+            return f"{told}; it wrote nothing to stderr"
+        lines = (
+            "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+            for line in self.stderr_tail.splitlines()
+        )
+        return "\n  ".join((f"{told}; its stderr ends with:", *lines))
+
+
+class WorkerError(JobError):
+    """A process that ran a function could not answer; what ``error()`` of its job returns.
+
+    Attributes:
+        function: Name of the function.
+        reason: What became of it: ``its process was ended by SIGSEGV``.
+        exit_code: Exit code of the process, if it ended by itself.
+        signal: Name of the signal that ended the process.
+    """
+
+    def __init__(
+        self, function: str, reason: str, exit_code: int | None = None, signal: str | None = None
+    ) -> None:
+        """Keep the facts."""
+        super().__init__(function, reason, exit_code, signal)
+        self.function = function
+        self.reason = reason
+        self.exit_code = exit_code
+        self.signal = signal
+
+    def __str__(self) -> str:
+        """Say what became of it."""
+        return f"function {self.function!r} has no answer: {self.reason}"
 
 
 class BackendError(SojournError):

@@ -1,0 +1,395 @@
+"""Commands: programs that run as processes, their output in files.
+
+The processes are started by `subprocess`, in a session of their own; see `_groups` for how they
+are stopped. No shell is involved; ``["sh", "-c", line]`` asks for one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sojourn.backends._groups import Group, Keeper, describe_exit
+from sojourn.backends._slots import Slots, whole_number
+from sojourn.errors import CannotRunError, CommandError
+from sojourn.history import Journal
+from sojourn.job import BaseJob
+from sojourn.lifecycle import JobStatus
+
+__all__ = ["CommandBackend", "CommandJob", "CommandResult"]
+
+#: What is read of a stderr that may be gigabytes long: its last bytes, and of these the last lines.
+TAIL_BYTES = 8192
+TAIL_LINES = 20
+
+Word = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """What a command that succeeded leaves.
+
+    Attributes:
+        exit_code: 0; any other is an error.
+        stdout: The file with what it wrote to stdout.
+        stderr: The file with what it wrote to stderr.
+    """
+
+    exit_code: int
+    stdout: Path
+    stderr: Path
+
+
+class CommandJob(BaseJob[CommandResult]):
+    """A command; `CommandBackend.run` makes it.
+
+    It is DONE if the command exits with code 0, and in ERROR with a `CommandError` for any other
+    end, but CANCELLED if it was told to stop and did not succeed all the same.
+
+    Attributes:
+        name: What people call it; the name of the program unless another was given.
+        command: The program and its arguments.
+        cwd: The directory it runs in; ``None`` for that of this program.
+        env: Its whole environment; ``None`` for that of this program.
+        timeout: Seconds that it may take, counted from its start.
+        folder: Where its output is.
+        pid: Id of its process, once it runs.
+    """
+
+    def __init__(
+        self,
+        backend: CommandBackend,
+        job_id: str,
+        command: Sequence[Word],
+        *,
+        cwd: Word | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        """Check what can be checked, and start nothing.
+
+        Raises:
+            TypeError: Something is of a wrong type, such as a command that is one string.
+            ValueError: Something makes no sense, such as a NUL character in an argument.
+            CannotRunError: There is no such program, or no such directory.
+        """
+        super().__init__(backend, job_id, metadata=metadata, journal=journal)
+        self.command: tuple[str, ...] = _check_command(command)
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"a name must be a str, not {name!r:.80}")
+        self.name: str = Path(self.command[0]).name if name is None else name
+        self.cwd: Path | None = None if cwd is None else _check_directory(cwd, self.command)
+        self.env: dict[str, str] | None = None if env is None else _check_env(env)
+        self.timeout: float | None = _check_seconds("timeout", timeout)
+        _find_program(self.command, self.cwd, self.env)
+        self.folder: Path = backend.folder / _safe(job_id)
+        self.pid: int | None = None
+
+    @property
+    def stdout_path(self) -> Path:
+        """The file with what it has written to stdout; there once it runs."""
+        return self.folder / "stdout"
+
+    @property
+    def stderr_path(self) -> Path:
+        """The file with what it has written to stderr; there once it runs."""
+        return self.folder / "stderr"
+
+    def _submit(self) -> None:
+        self.backend()._take(self)
+
+    def _find(self) -> str | None:
+        found: str | None = self.backend()._find(self)
+        return found
+
+    def _cancel(self) -> bool | None:
+        stopped: bool | None = self.backend()._stop(self)
+        return stopped
+
+    def _fetch_result(self) -> CommandResult:
+        return CommandResult(0, self.stdout_path, self.stderr_path)
+
+
+class CommandBackend(Slots[CommandJob]):
+    r"""Runs commands on this machine, so many at a time; the others wait in order.
+
+    A context manager: leaving the block waits for all commands, leaving it by an exception cancels
+    them. Every command has a session and a process group of its own. What it leaves behind in
+    its group is stopped when it ends. POSIX only.
+
+    Attributes:
+        folder: Where the output of commands goes, a sub-folder for each.
+
+    Example:
+        >>> from sojourn.backends import CommandBackend
+        >>> with CommandBackend(slots=2) as backend:
+        ...     job = backend.run(["echo", "hello"], timeout=60)
+        ...     job.result().stdout.read_text()
+        'hello\n'
+    """
+
+    kind = "command backend"
+
+    def __init__(self, slots: int, *, folder: str | Path | None = None, grace: float = 5.0) -> None:
+        """Make a backend; no process and no thread is started.
+
+        Args:
+            slots: How many commands run at the same time.
+            folder: Where their output goes; it is made if it is missing, and it is kept. ``None``
+                for a temporary one, which is removed at the end.
+            grace: Seconds between asking a command to stop and killing it.
+
+        Raises:
+            TypeError: Something is of a wrong type.
+            ValueError: ``slots`` is below 1, or ``grace`` is negative.
+            CannotRunError: The folder cannot be made, or this system has no process groups.
+        """
+        if not hasattr(os, "killpg"):
+            raise CannotRunError("a command backend", "this system has no process groups")
+        super().__init__(whole_number("slots", slots))
+        self._grace = _check_seconds("grace", grace) or 0.0
+        self._patience = 2 * self._grace + 5.0
+        self._keeper = Keeper()
+        self._temporary = folder is None
+        self.folder: Path = _make_folder(folder)
+
+    def run(
+        self,
+        command: Sequence[Word],
+        *,
+        cwd: Word | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        name: str | None = None,
+    ) -> CommandJob:
+        """Submit a command.
+
+        Args:
+            command: The program and its arguments; no shell looks at them.
+            cwd: The directory it runs in; that of this program if not given.
+            env: Its whole environment; that of this program if not given.
+            timeout: Seconds that it may take, counted from its start; then it is stopped, and in
+                ERROR.
+            name: What people call it; the name of the program if not given.
+
+        Returns:
+            The job, submitted.
+
+        Raises:
+            TypeError: Something is of a wrong type, such as a command that is one string.
+            ValueError: Something makes no sense, such as a NUL character in an argument.
+            CannotRunError: There is no such program or directory, or the backend is closed.
+        """
+        self._check_open("a command")
+        job = CommandJob(
+            self, self._name_job(), command, cwd=cwd, env=env, timeout=timeout, name=name
+        )
+        job.submit()
+        return job
+
+    def _slot(self) -> _CommandSlot:
+        self._keeper.start()
+        return _CommandSlot(self._keeper, self._grace)
+
+    def _kill(self) -> None:
+        for slot in tuple(self._running.values()):
+            assert isinstance(slot, _CommandSlot)  # `_slot` makes no other
+            slot.kill()
+
+    def _tidy(self) -> None:
+        self._keeper.close()
+        if self._temporary:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class _CommandSlot:
+    """One place in which commands run, one at a time."""
+
+    def __init__(self, keeper: Keeper, grace: float) -> None:
+        self._keeper = keeper
+        self._grace = grace
+        self._now: tuple[CommandJob | None, Group] = (None, Group(keeper, grace))
+
+    def expect(self, job: CommandJob) -> None:
+        self._now = (job, Group(self._keeper, self._grace))
+
+    def work(self, job: CommandJob) -> None:
+        group = self._now[1]
+        try:
+            started = self._start(job, group)
+        except OSError as error:
+            job.observe(JobStatus.ERROR, reason=CommandError(job.name, f"cannot start: {error}"))
+            return
+        if started:
+            self._follow(job, group)
+        else:
+            job.observe(JobStatus.CANCELLED, reason="it was not started")
+
+    def stop(self, job: CommandJob) -> None:
+        current, group = self._now
+        if current is job:
+            group.stop("cancelled")
+
+    def kill(self) -> None:
+        self._now[1].kill()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _start(self, job: CommandJob, group: Group) -> bool:
+        job.folder.mkdir(mode=0o700)
+        with job.stdout_path.open("xb") as stdout, job.stderr_path.open("xb") as stderr:
+            return group.start(
+                list(job.command),
+                cwd=job.cwd,
+                env=job.env,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+            )
+
+    def _follow(self, job: CommandJob, group: Group) -> None:
+        if job.timeout is not None:
+            self._keeper.watch(group, job.timeout)
+        job.pid = group.pid
+        job.observe(JobStatus.RUNNING, reason=f"process {job.pid}")
+        code = group.wait()
+        if group.why == "timed out":
+            job.observe(JobStatus.ERROR, reason=_late(job))
+        elif code == 0:
+            job.observe(JobStatus.DONE)
+        elif group.why:
+            job.observe(JobStatus.CANCELLED, reason=f"it {describe_exit(code)[0]}")
+        else:
+            job.observe(JobStatus.ERROR, reason=_failure(job, code))
+
+
+def _failure(job: CommandJob, code: int | None) -> CommandError:
+    reason, exit_code, signal = describe_exit(code)
+    return CommandError(job.name, reason, exit_code, signal, stderr_tail=_tail(job.stderr_path))
+
+
+def _late(job: CommandJob) -> CommandError:
+    reason = f"timed out after {job.timeout:g} s"
+    return CommandError(job.name, reason, timeout=job.timeout, stderr_tail=_tail(job.stderr_path))
+
+
+def _tail(path: Path) -> str:
+    """Return the last lines of a file, however long it is."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            start = file.seek(max(0, size - TAIL_BYTES))
+            text = file.read(TAIL_BYTES).decode(errors="replace")
+    except OSError:
+        return ""
+    lines = text.splitlines()
+    if start and len(lines) > 1:
+        del lines[0]  # it is only the end of one
+    return "\n".join(lines[-TAIL_LINES:])
+
+
+# What is checked before anything is started.
+
+
+def _check_command(command: object) -> tuple[str, ...]:
+    if isinstance(command, str | bytes | os.PathLike) or not isinstance(command, Sequence):
+        raise TypeError(
+            f"a command must be a list of words such as ['ls', '-l'], not {command!r:.80}; "
+            "shlex.split() makes one of a line, and ['sh', '-c', line] runs it in a shell"
+        )
+    if not command or not command[0]:
+        raise ValueError(f"a command must name a program, not {command!r:.80}")
+    return tuple(_check_word(word, "an argument") for word in command)
+
+
+def _check_word(word: object, what: str) -> str:
+    text = os.fspath(word) if isinstance(word, os.PathLike) else word
+    if not isinstance(text, str):
+        raise TypeError(f"{what} must be a str or a path, not {word!r:.80}")
+    if "\0" in text:
+        raise ValueError(f"{what} cannot have a NUL character in it, as {word!r:.80} has")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{what} cannot be encoded for this system: {word!r:.80}") from error
+    return text
+
+
+def _check_env(env: object) -> dict[str, str]:
+    if not isinstance(env, Mapping):
+        raise TypeError(f"env must be a mapping of str to str, not {env!r:.80}")
+    for name, value in env.items():
+        for text in (name, value):
+            if not isinstance(text, str):
+                raise TypeError(f"env must be a mapping of str to str; {name!r:.80} is not")
+            _check_word(text, "a variable of env")
+        if not name or "=" in name:
+            raise ValueError(f"a variable of env cannot be called {name!r:.80}")
+    return dict(env)
+
+
+def _check_directory(cwd: object, command: tuple[str, ...]) -> Path:
+    path = Path(_check_word(cwd, "cwd"))
+    if not path.is_dir():
+        why = "is not a directory" if path.exists() else "is not there"
+        raise CannotRunError(f"command {command[0]!r}", f"its directory {str(path)!r} {why}")
+    return path
+
+
+def _check_seconds(what: str, seconds: object) -> float | None:
+    if seconds is None:
+        return None
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        raise TypeError(f"{what} must be a number of seconds, not {seconds!r:.80}")
+    if math.isnan(seconds) or seconds < 0:
+        raise ValueError(f"{what} must be a number of seconds, 0 or more, not {seconds!r}")
+    return float(seconds)
+
+
+def _find_program(command: tuple[str, ...], cwd: Path | None, env: dict[str, str] | None) -> None:
+    """Look for the program where the system will look for it."""
+    program = command[0]
+    if os.sep in program:
+        # Seen from the directory in which it is started.
+        found = shutil.which(Path(cwd or "") / program)
+    else:
+        found = shutil.which(program, path=os.pathsep.join(os.get_exec_path(env)))
+    if found is None:
+        where = (
+            "cannot be executed" if os.sep in program and Path(program).exists() else "is not there"
+        )
+        looked = "" if os.sep in program else ", nowhere on PATH"
+        raise CannotRunError(f"command {program!r}", f"the program {where}{looked}")
+
+
+def _make_folder(folder: str | Path | None) -> Path:
+    if folder is None:
+        return Path(tempfile.mkdtemp(prefix="sojourn-"))
+    path = Path(_check_word(folder, "folder")).absolute()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotRunError(
+            "commands", f"their folder {str(path)!r} cannot be made: {error}"
+        ) from error
+    return path
+
+
+def _safe(job_id: str) -> str:
+    """Return a name for a folder; an id of somebody else's making may be a path."""
+    if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", job_id):
+        return job_id
+    return hashlib.sha256(job_id.encode(errors="surrogatepass")).hexdigest()

@@ -1,0 +1,299 @@
+"""What all local backends share: a queue of jobs, a few threads that serve it, and an end.
+
+A job is taken up by exactly one thread, or cancelled before that, and whoever takes its id out of
+``_waiting`` has decided which. Everything else follows from this one step, which is atomic.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import threading
+import time
+import weakref
+from itertools import count
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from sojourn import _clock
+from sojourn._handle import logger
+from sojourn.errors import CannotRunError
+from sojourn.job import BaseJob
+from sojourn.lifecycle import JobStatus
+
+__all__ = ["Slot", "Slots", "whole_number"]
+
+J = TypeVar("J", bound=BaseJob[Any])
+C_contra = TypeVar("C_contra", bound=BaseJob[Any], contravariant=True)
+
+
+class Slot(Protocol[C_contra]):
+    """One of the places in which jobs run, one at a time; a thread of its own serves it."""
+
+    def expect(self, job: C_contra) -> None:
+        """Be ready to be asked to stop this job; it is taken up next, unless it is cancelled."""
+
+    def work(self, job: C_contra) -> None:
+        """Run a job to its end and report what happens to it."""
+
+    def stop(self, job: C_contra) -> bool | None:
+        """Ask a job to stop if it is the one that runs here; another thread calls this."""
+
+    def close(self) -> None:
+        """Let go of what the slot holds; it serves no more."""
+
+
+class Slots(Generic[J]):
+    """The part of a backend that queues jobs and gives them to slots.
+
+    Attributes:
+        kind: What the backend is called in messages.
+    """
+
+    kind = "backend"
+    #: Seconds that an interpreter which exits waits for what it has told to stop.
+    _patience = 1.0
+
+    def __init__(self, slots: int) -> None:
+        """Start with no thread; they come with the jobs, and never more than there are slots."""
+        self._count = slots
+        self._pid = os.getpid()
+        self._queue: SimpleQueue[J | None] = SimpleQueue()
+        self._open: dict[str, J] = {}
+        self._waiting: dict[str, J] = {}
+        self._running: dict[str, Slot[J]] = {}
+        self._threads: list[threading.Thread] = []
+        self._gate = threading.RLock()
+        self._closed = False
+        self._stamp = f"{int(time.time()):x}-{secrets.token_hex(5)}"
+        self._numbers = count(1)
+        # Threads hold the queue and not the backend: one that is dropped lets them go.
+        weakref.finalize(self, self._queue.put, None).atexit = False
+        _alive.add(self)
+
+    @property
+    def jobs(self) -> tuple[J, ...]:
+        """The jobs that are not over, oldest first."""
+        return tuple(job for job in tuple(self._open.values()) if not job.state.is_final)
+
+    def close(self, *, cancel: bool = False) -> None:
+        """Cancel what is queued, wait for what runs, and leave no thread and no process behind.
+
+        May be called again, and from any thread. An interrupt ends the wait; with ``cancel`` it
+        also kills at once what still runs.
+
+        Args:
+            cancel: Stop what runs, too, instead of waiting for its own end.
+        """
+        if self._elsewhere():
+            return
+        self._shut()
+        for job in self.jobs:
+            if self._waiting.pop(job.job_id(), None) is not None:
+                _end(job, f"the {self.kind} was closed")
+            elif cancel:
+                _cancel(job)
+        try:
+            self._join(None)
+        except BaseException:
+            if cancel:
+                self._kill()
+            raise
+
+    def __enter__(self) -> Self:
+        """Return the backend itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Wait for every job and close; if the block was left by an exception, cancel them all."""
+        if kind is not None:
+            self.close(cancel=True)
+        elif not self._elsewhere():
+            self._shut()
+            try:
+                self._join(None)
+            except BaseException:
+                self.close(cancel=True)
+                raise
+
+    # For jobs.
+
+    def _name_job(self) -> str:
+        """Return an id that no other job has, in no other process and at no other time."""
+        return f"{self._stamp}-{next(self._numbers)}"
+
+    def _check_open(self, what: str) -> None:
+        if self._elsewhere():
+            raise CannotRunError(
+                what, f"the {self.kind} belongs to the process that forked this one; make one here"
+            )
+        if self._closed:
+            raise CannotRunError(what, f"the {self.kind} is closed; make a new one")
+
+    def _take(self, job: J) -> None:
+        """Queue a job; what its ``_submit`` does."""
+        job_id = job.job_id()
+        with self._gate:
+            self._check_open(f"job {job_id!r}")
+            if self._open.get(job_id) is not None:
+                raise CannotRunError(f"job {job_id!r}", "another job here has this id; choose one")
+            self._open[job_id] = job
+            self._waiting[job_id] = job
+            self._queue.put(job)
+            if len(self._threads) < min(self._count, len(self._open)):
+                self._start()
+
+    def _find(self, job: J) -> str | None:
+        """Tell whether a job was taken whose submission was interrupted."""
+        job_id = job.job_id()
+        if self._open.get(job_id) is not job:
+            return None
+        self._queue.put(job)  # the interrupt may have come before that, and twice does no harm
+        with self._gate:
+            if not self._threads:
+                self._start()
+        return job_id
+
+    def _stop(self, job: J) -> bool | None:
+        """Stop a job; what its ``_cancel`` does."""
+        job_id = job.job_id()
+        if self._waiting.pop(job_id, None) is not None:
+            return True  # whoever takes this out of there decides: it never starts
+        slot = self._running.get(job_id)
+        if slot is not None:
+            return slot.stop(job)
+        # Still here and not running: an earlier cancel() took it out and was interrupted.
+        return self._open.get(job_id) is job
+
+    # For backends.
+
+    def _slot(self) -> Slot[J]:
+        """Make a slot; called in its thread."""
+        raise NotImplementedError
+
+    def _kill(self) -> None:
+        """End by force what runs, now."""
+
+    def _tidy(self) -> None:
+        """Let go of what the backend holds; no thread serves it any more."""
+
+    # Threads.
+
+    def _elsewhere(self) -> bool:
+        """Whether this is a forked child; the threads and processes are those of its parent."""
+        return os.getpid() != self._pid
+
+    def _start(self) -> None:
+        name = f"sojourn-{self.kind.split()[0]}-{len(self._threads) + 1}"
+        thread = threading.Thread(target=_serve, args=(self._queue,), name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            if not self._threads:
+                raise
+            return  # the others will get to it
+        self._threads.append(thread)
+
+    def _shut(self) -> None:
+        with self._gate:
+            self._closed = True
+            self._queue.put(None)
+
+    def _join(self, seconds: float | None) -> None:
+        until = None if seconds is None else _clock.monotonic() + seconds
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(until and max(0.0, until - _clock.monotonic()))
+        if not any(thread.is_alive() for thread in self._threads):
+            for job in self.jobs:  # an interrupt took it out of the queue and told nobody
+                _end(job, f"the {self.kind} was closed")
+            self._open.clear()
+            self._tidy()
+
+    def _exit(self) -> None:
+        """End everything because the interpreter exits, and do not wait for ever."""
+        if self._elsewhere():
+            return
+        self._shut()
+        for job in self.jobs:
+            _cancel(job)
+        self._join(self._patience)
+        self._kill()
+
+    def _serve_one(self, job: J, slot: Slot[J]) -> None:
+        """Run a job in a slot, unless it was cancelled; in the slot's thread."""
+        job_id = job.job_id()
+        if self._running.setdefault(job_id, slot) is not slot:
+            return  # it was queued twice, and runs
+        try:
+            slot.expect(job)
+            if self._waiting.pop(job_id, None) is not None:
+                if job.state.status is JobStatus.INITIALIZING:
+                    job.observe(JobStatus.QUEUED)  # submit() has not returned yet
+                slot.work(job)
+            elif self._open.get(job_id) is job:
+                _end(job)  # cancel() took it out, and may not have come to say so
+        finally:
+            self._open.pop(job_id, None)
+            self._running.pop(job_id, None)
+
+
+def _serve(queue: SimpleQueue[Any]) -> None:
+    """Serve a queue to its end; the life of a thread."""
+    slot: Slot[Any] | None = None
+    while (job := queue.get()) is not None:
+        try:
+            if slot is None:
+                slot = job.backend()._slot()
+            job.backend()._serve_one(job, slot)
+        except BaseException:  # noqa: BLE001  # a job that cannot even be reported harms no other
+            logger.exception("job %r: its end could not be reported", job.job_id())
+        del job  # or it would be kept until the next one comes
+    queue.put(None)
+    if slot is not None:
+        slot.close()
+
+
+def _end(job: BaseJob[Any], reason: str | None = None) -> None:
+    """Cancel a job that will never start."""
+    try:
+        job.observe(JobStatus.CANCELLED, reason=reason)
+    except Exception:  # noqa: BLE001  # the other jobs have an end, too
+        logger.exception("job %r: its end could not be reported", job.job_id())
+
+
+def _cancel(job: BaseJob[Any]) -> None:
+    try:
+        job.cancel()
+    except Exception:  # noqa: BLE001  # the other jobs have an end, too
+        logger.exception("job %r: it could not be cancelled", job.job_id())
+
+
+def whole_number(name: str, value: object) -> int:
+    """Return a number of slots that makes sense.
+
+    Raises:
+        TypeError: It is no int.
+        ValueError: It is below 1.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int, not {value!r:.80}")
+    if value < 1:
+        raise ValueError(f"{name} must be 1 or more, not {value}")
+    return value
+
+
+_alive: weakref.WeakSet[Slots[Any]] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for backend in list(_alive):
+        backend._exit()
