@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 #: What a lonely process needs; no test depends on the terminal in which it was started.
 QUIET = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS"}}
@@ -38,3 +41,87 @@ def sojourn(
         env={**QUIET, "TERM": "xterm-256color", **environment},
         check=False,
     )
+
+
+#: Seconds after which something that must happen will not happen any more.
+PATIENCE = 30.0
+
+#: Makes the terminal at stdin the one whose Ctrl-C is obeyed, and becomes `sojourn`.
+_AT_A_TERMINAL = """
+import os, sys
+os.login_tty(0)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """Look again and again, until there is something."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.005)
+    return found
+
+
+def number_in(path: Path) -> int:
+    """Return the number that a command writes to a file, once it is there."""
+    text: str = until(
+        lambda: path.exists() and path.read_text().endswith("\n") and path.read_text()
+    )
+    return int(text)
+
+
+class Terminal:
+    """`sojourn` in a pseudo-terminal of its own, and who sits there."""
+
+    def __init__(
+        self, *arguments: str, cwd: Path, program: tuple[str, ...] = ("-m", "sojourn")
+    ) -> None:
+        """Start it."""
+        self._ours, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _AT_A_TERMINAL, *program, *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            cwd=cwd,
+            env={**QUIET, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"},
+        )
+        os.close(theirs)
+        self.shown = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
+    def read_until(self, text: str) -> str:
+        """Read until a text was shown; return all that was."""
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.shown:
+            assert time.monotonic() < deadline, self.shown
+            assert self._read(), self.shown
+        return self.shown
+
+    def type(self, keys: bytes) -> None:
+        """Press keys."""
+        os.write(self._ours, keys)
+
+    def wait(self) -> int:
+        """Read to the end and return the exit code."""
+        while self._read():
+            pass
+        return self.process.wait(PATIENCE)
+
+    def _read(self) -> bool:
+        if not select.select([self._ours], [], [], PATIENCE)[0]:
+            return False
+        try:
+            part = os.read(self._ours, 4096)
+        except OSError:
+            return False  # Linux ends a terminal whose last user is gone with an error
+        self.shown += part.decode(errors="replace")
+        return bool(part)

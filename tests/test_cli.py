@@ -257,11 +257,11 @@ def test_an_unknown_format_names_the_known_ones(typed: Typed) -> None:
     assert "'svg', 'png', 'mermaid', 'dot', 'text'" in told.stderr
 
 
-@pytest.mark.parametrize("missing", ["click"])
+@pytest.mark.parametrize("missing", ["click", "rich"])
 def test_without_the_extra_one_line_tells_how_to_get_it(tmp_path: Path, missing: str) -> None:
     block = f"import sys; sys.modules[{missing!r}] = None; from sojourn.cli import main; "
 
-    (tmp_path / "batch.txt").write_text("true\n")
+    (tmp_path / "batch.txt").write_text(f"touch {tmp_path}/started\n")
     told = subprocess.run(
         [sys.executable, "-c", f"{block}sys.exit(main(['run', '{tmp_path}/batch.txt']))"],
         capture_output=True,

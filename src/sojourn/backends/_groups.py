@@ -145,7 +145,8 @@ class Group:
             self.kill()
 
     def kill(self) -> None:
-        """Kill all of the group."""
+        """Kill all of the group, and what its leader has left behind."""
+        self._grace = 0.0
         with self._lock:
             self.why = self.why or "cancelled"
             self._signal(signal.SIGKILL)

@@ -29,10 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return run_command_line(arguments)
     except ModuleNotFoundError as error:
-        if error.name not in _WRAPPED:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _WRAPPED:
             raise
         sys.stderr.write(
-            f"sojourn: the command line needs {error.name}; "
+            f"sojourn: the command line needs {missing}; "
             "pip install 'sojourn[cli]' brings what it needs\n"
         )
         return 2

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from sojourn.cli import _checking, _classes, _pictures, _terminal
+from sojourn.cli import _batch, _checking, _choices, _classes, _pictures, _running, _terminal
 from sojourn.drawing._layout import Direction
 from sojourn.errors import LifecycleError, SojournError
 
@@ -44,11 +44,85 @@ def _lines(text: str) -> str:
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Every command has its own help: sojourn graph --help",
+    epilog="Every command has its own help: sojourn run --help",
 )
 @click.version_option(package_name="sojourn", message="sojourn %(version)s")
 def sojourn() -> None:
     """Run commands as jobs with one explicit life each; draw and check job classes."""
+
+
+class _Run(click.Command):
+    """A command that keeps what is typed behind ``--`` for itself."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--" in args:
+            at = args.index("--")
+            ctx.meta["typed"], args = tuple(args[at + 1 :]), args[:at]
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's
+        return ["[OPTIONS]", "FILE | -- COMMAND..."]
+
+
+@sojourn.command(cls=_Run)
+@click.argument("file", required=False)
+@click.option(
+    "-j",
+    "--jobs",
+    "slots",
+    type=click.IntRange(min=1),
+    default=_choices.processors,
+    metavar="N",
+    help="How many run at the same time; by default one a processor.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="How long each command may take.",
+)
+@click.option(
+    "--output",
+    metavar="FOLDER",
+    help="Where the output of the commands goes; by default a new folder.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON, an object a line.")
+@click.option("--graph", metavar="FILE", help="Draw how often jobs went where, and how long.")
+@click.option("--timeline", metavar="FILE", help="Draw when jobs were where.")
+@click.pass_context
+def run(
+    ctx: click.Context,
+    file: str | None,
+    slots: int,
+    timeout: float | None,
+    output: str | None,
+    as_json: bool,
+    graph: str | None,
+    timeline: str | None,
+) -> int:
+    """Run the commands of a file, or one that is typed, to their end.
+
+    FILE has one shell command a line, perhaps with a name in front, and comments:
+
+    \b
+        # lines like this one are not run
+        pack: gzip -9 < notes.txt | wc -c
+        sha256sum notes.txt
+
+    Every command has a process group of its own, nothing to read, and its output in files. The exit code is 0 only if
+    every job is DONE, and 1 otherwise. Ctrl-C stops what runs, a second one kills it; the exit code is then 130.
+    FILE may be - for the standard input.
+    """  # noqa: D301  # click knows a block that is not filled by its backspace
+    typed = ctx.meta.get("typed")
+    if (file is None) == (not typed):
+        raise click.UsageError("give a FILE, or a command after --", ctx)
+    tasks = [_batch.typed(typed)] if typed else _batch.read(str(file))
+    pictures = _pictures.Wanted(graph, timeline)
+    views = _choices.views(as_json=as_json)
+    batch = _running.Batch(file or "", slots, _choices.folder(output), views)
+    batch.run(tasks, timeout=timeout)
+    pictures.draw(batch.jobs, None if as_json else sys.stdout)
+    return batch.exit_code
 
 
 @sojourn.command()
@@ -63,7 +137,7 @@ def sojourn() -> None:
     help="From left to right, or from top to bottom.",
 )
 def graph(thing: str, output: str | None, wanted: str | None, direction: Direction) -> None:
-    r"""Draw what may happen to a job of a class.
+    """Draw what may happen to a job of a class.
 
     MODULE:CLASS is a job class, such as pkg.module:Class, looked for in the current folder, too. Its lifecycle is
     drawn in the terminal, or in a file:
@@ -73,7 +147,7 @@ def graph(thing: str, output: str | None, wanted: str | None, direction: Directi
         sojourn graph machine_shop:MachineShopJob -o shop.svg --direction TB
 
     Colours appear on a terminal only, and not where NO_COLOR is set.
-    """
+    """  # noqa: D301  # as above
     found = _classes.find(thing)
     try:
         if output is None:

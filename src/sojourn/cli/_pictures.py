@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TextIO
 
 from sojourn.cli._terminal import RefusalError, has_colours, inert, say, width_of
-from sojourn.drawing import draw, terminal
+from sojourn.drawing import draw, terminal, timeline
 from sojourn.drawing._layout import Direction
 
 
@@ -38,6 +39,41 @@ def write(thing: object, path: str, *, format: str | None, direction: Direction)
     with told(path):
         written = draw(thing, path, format=format, direction=direction)
     say(f"{inert(str(written))}\n")
+
+
+class Wanted:
+    """The pictures that shall be drawn of a batch, once it is over.
+
+    Attributes:
+        graph: Where the graph goes.
+        timeline: Where the timeline goes.
+    """
+
+    def __init__(self, graph: str | None, timeline: str | None) -> None:
+        """Find out at once whether they can be drawn there, by drawing them of no job.
+
+        Raises:
+            RefusalError: A file cannot be written, or the format is not known.
+        """
+        self.graph = graph
+        self.timeline = timeline
+        self.draw([])
+
+    def draw(self, jobs: Sequence[object], stream: TextIO | None = None) -> None:
+        """Draw them, and say where they are.
+
+        Raises:
+            RefusalError: A file cannot be written.
+        """
+        for what, path, function in (
+            ("graph", self.graph, draw),
+            ("timeline", self.timeline, timeline),
+        ):
+            if path is not None:
+                with told(path):
+                    function(jobs, path)
+                if stream is not None:
+                    say(f"{what} in {inert(path)}\n", stream)
 
 
 @contextmanager

@@ -1,0 +1,217 @@
+"""How a batch runs to its end, whatever comes in between."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from sojourn.backends import CommandBackend, CommandJob
+from sojourn.cli._batch import Task
+from sojourn.cli._interrupts import told_to
+from sojourn.cli._terminal import OutputLostError, RefusalError
+from sojourn.errors import CommandError
+from sojourn.history import Entry
+from sojourn.lifecycle import JobStatus
+
+#: Seconds between telling a command to stop and killing it.
+GRACE = 5.0
+
+
+class Running:
+    """One task with its job.
+
+    Attributes:
+        task: What was asked for.
+        job: What became of it.
+        told: How many of its entries were shown.
+    """
+
+    def __init__(self, task: Task, job: CommandJob) -> None:
+        """Start with nothing shown."""
+        self.task = task
+        self.job = job
+        self.told = 0
+
+    @property
+    def status(self) -> JobStatus:
+        """Where it stands."""
+        return self.job.state.status
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it has run, or ran; ``None`` if it never did."""
+        at = {entry.dest: entry.at for entry in self.job.history}
+        began = at.get(JobStatus.RUNNING.value)
+        if began is None:
+            return None
+        ended = at.get(self.status.value) if self.status.is_final else datetime.now(UTC)
+        return max(0.0, ((ended or began) - began).total_seconds())
+
+    @property
+    def error(self) -> CommandError | None:
+        """Why it failed, if a command can tell."""
+        error = self.job.error()
+        return error if isinstance(error, CommandError) else None
+
+    @property
+    def reason(self) -> str:
+        """Why it did not succeed, in words; ``""`` if it did."""
+        if self.status is JobStatus.CANCELLED:
+            return "stopped" if self.seconds is not None else "never started"
+        error = self.job.error()
+        return "" if error is None else self.error.reason if self.error else str(error)
+
+
+class View(Protocol):
+    """Who is told what happens."""
+
+    #: Seconds between two looks at what only grows older; ``None`` for a view that shows no time.
+    pause: float | None
+
+    def begin(self, batch: Batch) -> None:
+        """Show that it begins."""
+
+    def change(self, running: Running, entry: Entry) -> None:
+        """Show a transition."""
+
+    def refresh(self) -> None:
+        """Show what has grown older."""
+
+    def stopping(self, number: signal.Signals) -> None:
+        """Show that everything is told to stop."""
+
+    def end(self) -> None:
+        """Show how it ended."""
+
+
+class Batch:
+    """Tasks that run as jobs, and who is told.
+
+    Attributes:
+        source: Where the tasks were written; ``""`` for one that was typed.
+        slots: How many run at the same time.
+        folder: Where the output of the commands is.
+        all: The tasks with their jobs, in order.
+        seconds: How long it took, once it is over.
+        interrupted: The signal that asked for an end.
+    """
+
+    def __init__(self, source: str, slots: int, folder: Path, views: Sequence[View]) -> None:
+        """Prepare one, and start nothing."""
+        self.source = source
+        self.slots = slots
+        self.folder = folder
+        self.all: list[Running] = []
+        self.seconds = 0.0
+        self.interrupted: signal.Signals | None = None
+        self._views = views
+        self._pause = min((each.pause for each in views if each.pause), default=None)
+        self._lost: OutputLostError | None = None
+        self._news: SimpleQueue[Running | signal.Signals] = SimpleQueue()
+        self._backend = CommandBackend(slots, folder=folder, grace=GRACE)
+        self._open: set[Running] = set()
+
+    @property
+    def jobs(self) -> list[CommandJob]:
+        """The jobs, in order."""
+        return [each.job for each in self.all]
+
+    def counts(self) -> Counter[JobStatus]:
+        """Return how many jobs stand where."""
+        return Counter(each.status for each in self.all)
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every job is DONE."""
+        if self.interrupted is not None:
+            return 128 + self.interrupted
+        return int(any(each.status is not JobStatus.DONE for each in self.all))
+
+    def run(self, tasks: Iterable[Task], *, timeout: float | None = None) -> None:
+        """Run the tasks to their end, and tell the view.
+
+        Raises:
+            OutputLostError: Nobody could be told any more; everything was stopped.
+            CannotRunError: A command is not there; nothing was started.
+            RefusalError: A command or the timeout makes no sense; nothing was started.
+        """
+        began = time.monotonic()
+        with self._backend, told_to(self._news.put):
+            for task in tasks:
+                self._submit(task, timeout)
+            self._show(lambda view: view.begin(self))
+            for running in self.all:
+                self._follow(running)
+            while self._open:
+                self._hear()
+        self.seconds = time.monotonic() - began
+        self._show(lambda view: view.end())
+        if self._lost is not None:
+            raise self._lost
+
+    def _submit(self, task: Task, timeout: float | None) -> None:
+        try:
+            job = CommandJob(self._backend, task.name, task.words, name=task.name, timeout=timeout)
+        except ValueError as error:
+            raise RefusalError(str(error)) from error
+        running = Running(task, job)
+        job.add_callback(lambda *_: self._news.put(running))
+        job.submit()
+        self.all.append(running)
+        self._open.add(running)
+
+    def _hear(self) -> None:
+        try:
+            news = self._news.get(timeout=self._pause)
+        except Empty:
+            self._show(lambda view: view.refresh())
+            return
+        if isinstance(news, Running):
+            self._follow(news)
+        else:
+            self._stop(news)
+
+    def _follow(self, running: Running) -> None:
+        """Show what is new about a job."""
+        for entry in running.job.history[running.told :]:
+            running.told += 1
+            self._show(partial(_show_change, running, entry))
+            if entry.dest in JobStatus.__members__ and JobStatus(entry.dest).is_final:
+                self._open.discard(running)
+
+    def _stop(self, number: signal.Signals) -> None:
+        """Tell everything to stop; asked again, end it by force."""
+        if self.interrupted is not None or self._lost is not None:
+            # A terminal that goes is told of twice, and means once.
+            if number is not signal.SIGHUP:
+                self._backend._kill()
+            return
+        self.interrupted = number
+        self._show(lambda view: view.stopping(number))
+        self._cancel()
+
+    def _cancel(self) -> None:
+        # The youngest first: what is queued must not take the place of what is stopped.
+        for job in reversed(self._backend.jobs):
+            job.cancel()
+
+    def _show(self, show: Callable[[View], None]) -> None:
+        if self._lost is not None:
+            return
+        try:
+            for view in self._views:
+                show(view)
+        except OutputLostError as lost:
+            self._lost = lost
+            self._cancel()
+
+
+def _show_change(running: Running, entry: Entry, view: View) -> None:
+    view.change(running, entry)
