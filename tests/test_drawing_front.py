@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import subprocess
 import sys
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def test_a_named_format_wins_over_the_suffix(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("path", "chosen"), [(None, "pdf"), ("a.pdf", None), ("a", None), ("a.svg", "jpeg")]
+    ("path", "chosen"),
+    [(None, "pdf"), ("a.pdf", None), ("a", None), ("a.svg", "jpeg"), ("a.svg", "")],
 )
 def test_an_unknown_format_names_the_known_ones(
     tmp_path: Path, path: str | None, chosen: str | None
@@ -80,8 +82,30 @@ def test_a_picture_that_cannot_be_written_leaves_what_was_there(
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path):
-    with pytest.raises(FileNotFoundError):
-        draw(base_graph(), tmp_path / "nowhere" / "a.svg")
+    target = tmp_path / "nowhere" / "a.svg"
+
+    with pytest.raises(FileNotFoundError) as raised:
+        draw(base_graph(), target)
+    assert raised.value.filename == str(target)
+
+
+def test_a_disk_that_is_full_half_way_leaves_what_was_there(tmp_path: Path):
+    target = tmp_path / "a.svg"
+    target.write_text("before")
+    # The limit is that of a process, so the picture is drawn in one of its own.
+    program = (
+        "import resource, signal, sys; from sojourn import BaseJob, draw;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); draw(BaseJob, sys.argv[1])"
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-c", program, target], capture_output=True, text=True, check=False
+    )
+
+    assert "OSError: [Errno 27]" in ran.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["a.svg"]
+    assert target.read_text() == "before"
 
 
 def test_a_link_is_followed(tmp_path: Path):

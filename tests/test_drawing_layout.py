@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Literal
 
 import pytest
@@ -179,6 +179,20 @@ def test_a_label_interrupts_its_edge():
 
     before, after = geometry.edges[0].strokes[0], geometry.edges[0].strokes[-1]
     assert before[3][0] < geometry.edges[0].label.left < geometry.edges[0].label.right < after[0][0]
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_loops_are_whole_and_carry_their_labels_outside(direction: Literal["LR", "TB"]):
+    loops = tuple(Edge("A", "A", trigger) for trigger in ("go", "a_long_trigger", "again"))
+
+    geometry = lay_out(Graph("loops", (Node("A"),), loops), direction)
+
+    for placed in geometry.edges:
+        joints = [(a[3], b[0]) for a, b in pairwise(placed.strokes)]
+        assert all(a == b for a, b in joints)
+        roof = min(y for s in placed.strokes for _, y in s)
+        side = max(x for s in placed.strokes for x, _ in s)
+        assert placed.label.bottom <= roof if direction == "LR" else placed.label.left >= side
 
 
 def test_an_empty_graph_has_a_picture():

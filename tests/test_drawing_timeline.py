@@ -53,16 +53,37 @@ def test_times_that_nobody_saw_lie_evenly_between_those_that_are_known():
     row = chart(PastJob(UNSEEN)).rows[0]
 
     assert row.bars == (
-        Bar("INITIALIZING", "INITIALIZING", 0, 2, uncertain=False, open_ended=False),
-        Bar("QUEUED", "QUEUED", 2, 22, uncertain=True, open_ended=False),
-        Bar("RUNNING", "RUNNING", 22, 42, uncertain=True, open_ended=False),
+        Bar("INITIALIZING", "INITIALIZING", 0, 2, uncertain=False),
+        Bar("QUEUED", "QUEUED", 2, 22, uncertain=True),
+        Bar("RUNNING", "RUNNING", 22, 42, uncertain=True),
     )
+
+
+def test_a_picture_with_times_that_nobody_saw_says_what_they_look_like():
+    assert "nobody saw when" in timeline(PastJob(UNSEEN))
+    assert "nobody saw when" not in timeline(PastJob(DONE))
+
+
+def test_many_times_that_nobody_saw_lie_between_the_known_ones_around_them():
+    unseen: list[Step] = [("start", "RUNNING", None), ("requeue", "QUEUED", None)]
+    job = PastJob(
+        [("submit", "QUEUED", 4), *unseen, ("start", "RUNNING", 9), *unseen[1:]], like=ShopJob
+    )
+
+    assert bars(job, after=25) == [
+        ("INITIALIZING", 0, 4),
+        ("QUEUED", 4, 7),
+        ("RUNNING", 7, 10),
+        ("QUEUED", 10, 13),
+        ("RUNNING", 13, 19),
+        ("QUEUED", 19, 25),
+    ]
 
 
 def test_a_job_that_is_not_over_reaches_until_now():
     row = chart(PastJob(DONE[:2]), after=50).rows[0]
 
-    assert row.bars[-1] == Bar("RUNNING", "RUNNING", 12, 50, uncertain=False, open_ended=True)
+    assert row.bars[-1] == Bar("RUNNING", "RUNNING", 12, 50, uncertain=False)
     assert (row.state, row.end) == ("RUNNING", 50)
 
 
@@ -169,8 +190,9 @@ def test_colours_change_no_character_of_a_timeline():
 
 @pytest.mark.parametrize("thing", [3, None, "RUNNING", [3]])
 def test_what_has_no_history_has_no_timeline(thing: object):
-    with pytest.raises(TypeError, match="give a job or a history"):
-        timeline(thing)
+    for tell in (timeline, statistics):
+        with pytest.raises(TypeError, match="give a job or a history"):
+            tell(thing)
 
 
 def test_no_jobs_are_said_to_be_none():
@@ -233,6 +255,11 @@ def test_statistics_of_nothing_are_empty():
     found = statistics([])
 
     assert (found.jobs, found.states, found.transitions) == (0, (), ())
+
+
+def test_statistics_of_one_job_and_of_one_history_are_those_of_a_batch_of_one():
+    assert statistics(PastJob(DONE)) == statistics([PastJob(DONE)])
+    assert statistics(history(DONE)) == statistics(iter([history(DONE)]))
 
 
 def test_shares_add_up():

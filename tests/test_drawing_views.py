@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from transitions import Machine
@@ -20,7 +21,7 @@ from drawing_stories import (
     batch,
     history,
 )
-from sojourn import BaseJob, JobStatus
+from sojourn import BaseJob, JobStatus, Transition
 from sojourn.drawing import Edge, Graph, Node, draw
 from sojourn.drawing._sources import base_graph, class_graph, graph_of
 from sojourn.drawing._stories import story_of
@@ -248,6 +249,52 @@ def test_a_history_may_tell_of_states_that_no_class_declares():
     assert ("QUEUED", "mount", "SETUP") in edges(graph)
 
 
+def test_an_inferred_step_of_the_latest_attempt_is_dashed_though_an_earlier_one_was_seen():
+    again: list[Step] = [*TWICE[:5], ("start", "RUNNING", None)]
+    graph = seen(PastJob([*DONE[:2], ("requeue", "QUEUED", 1), *again[5:]], like=ShopJob), ShopJob)
+
+    assert ("QUEUED", "start", "RUNNING") in edges(graph, mark="taken", inferred=True)
+
+
+def test_of_very_many_steps_the_first_and_the_last_are_told():
+    around: list[Step] = [("start", "RUNNING", 1), ("requeue", "QUEUED", 1)]
+    job = PastJob([("submit", "QUEUED", 1), *around * 400], like=ShopJob)
+
+    assert "→ 786 more →" in seen(job, ShopJob).description
+    for chosen in ("text", "mermaid", "dot"):
+        assert len(draw(job, format=chosen)) < 5_000
+    assert "3, 5, 7, …801: requeue" in draw(job, format="dot")
+
+
+class EitherJob(BaseJob[str]):
+    """A job that may start for one of two reasons."""
+
+    start = Transition(JobStatus.QUEUED, JobStatus.RUNNING, conditions="_is_early") | Transition(
+        JobStatus.QUEUED, JobStatus.RUNNING, conditions=partial(max, default=0)
+    )
+
+    def _is_early(self, event: object) -> bool:
+        return True
+
+
+def test_branches_that_a_history_cannot_tell_apart_are_one_edge_in_what_happened():
+    declared = [e.conditions for e in graph_of(EitherJob).edges if e.trigger == "start"]
+    happened = [
+        [(e.conditions, e.mark, e.count) for e in graph.edges if e.trigger == "start"]
+        for graph in (
+            seen(PastJob(DONE, like=EitherJob), EitherJob),
+            graph_of([PastJob(DONE, like=EitherJob), PlainJob(None, "p")]),
+        )
+    ]
+
+    assert declared == [("_is_early",), ("max",)]
+    assert happened == [[((), "taken", None)], [((), "plain", 1)]]
+
+
+def test_a_class_with_its_type_of_result_is_drawn_as_the_class():
+    assert draw(BaseJob[int]) == draw(BaseJob)
+
+
 # ---- plain machines
 
 
@@ -289,6 +336,16 @@ def test_a_plain_machine_is_drawn():
     ]
     assert graph.edges[0].conditions == ("is_clear", "not is_night")
     assert graph.path == ("red", "broken")
+
+
+def test_a_trigger_with_the_name_of_a_state_is_drawn():
+    machine = Machine(
+        states=["open", "closed"],
+        transitions=[["open", "closed", "open"], ["closed", "open", "closed"]],
+        initial="open",
+    )
+
+    assert edges(graph_of(machine)) == [("open", "closed", "closed"), ("closed", "open", "open")]
 
 
 def test_a_machine_with_one_model_shows_where_it_is():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,6 @@ class Bar:
         begin: When it began.
         end: When it ended.
         uncertain: Whether nobody saw its begin or its end, so that they are only shown somewhere between.
-        open_ended: Whether it goes on.
     """
 
     state: str
@@ -37,7 +37,6 @@ class Bar:
     begin: float
     end: float
     uncertain: bool
-    open_ended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,6 @@ class Chart:
         ticks: Where the scale is marked, in seconds.
         statistics: What all jobs together did.
         hidden: How many jobs are not shown.
-        begin: When the scale begins; None where no time is known.
     """
 
     rows: tuple[Row, ...]
@@ -69,7 +67,6 @@ class Chart:
     ticks: tuple[float, ...]
     statistics: Statistics
     hidden: int
-    begin: datetime | None
 
 
 def chart_of(stories: list[Story], now: datetime) -> Chart:
@@ -80,9 +77,7 @@ def chart_of(stories: list[Story], now: datetime) -> Chart:
     begin = min((times[0] for times in known), default=None)
     rows = tuple(_row(story, times, begin) for story, times in shown[:MOST_ROWS])
     length = max((row.end for row in rows), default=0.0) or 1.0
-    return Chart(
-        rows, length, _ticks(length), statistics_of(stories), len(stories) - len(rows), begin
-    )
+    return Chart(rows, length, _ticks(length), statistics_of(stories), len(stories) - len(rows))
 
 
 def _times(stays: list[Stay], story: Story, now: datetime) -> list[datetime] | None:
@@ -105,8 +100,8 @@ def _times(stays: list[Stay], story: Story, now: datetime) -> list[datetime] | N
 
 def _between(given: list[datetime | None], known: list[int], place: int) -> datetime:
     """Return a time put evenly between its known neighbours."""
-    before = max((k for k in known if k <= place), default=known[0])
-    after = min((k for k in known if k >= place), default=known[-1])
+    following = bisect_left(known, place)
+    before, after = known[max(following - 1, 0)], known[min(following, len(known) - 1)]
     low, high = given[before], given[after]
     assert low is not None
     assert high is not None
@@ -125,7 +120,7 @@ def _row(story: Story, times: list[datetime] | None, begin: datetime | None) -> 
         if last and story.over:
             continue
         unseen = stay.begin is None or (not last and stay.end is None)
-        bars.append(Bar(stay.state, _status(story, stay.state), at[i], at[i + 1], unseen, last))
+        bars.append(Bar(stay.state, _status(story, stay.state), at[i], at[i + 1], unseen))
     return Row(
         story.name, tuple(bar for bar in bars if bar.end > bar.begin), story.state, status, at[-1]
     )

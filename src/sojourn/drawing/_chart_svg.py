@@ -85,6 +85,9 @@ def chart_svg(chart: Chart, *, theme: Theme = "auto") -> str:
     if chart.hidden:
         bottom += _ROW
         parts.append(_text("foot sj-left", left, bottom - 6, f"… and {chart.hidden:,} jobs more"))
+    if any(bar.uncertain for row in chart.rows for bar in row.bars):
+        bottom += _ROW
+        parts.append(_text("foot sj-left", left, bottom - 6, "Pale and dashed: nobody saw when."))
     if not chart.rows:
         parts.append(_text("foot sj-left", left, _TOP, "No jobs yet."))
     table, height = _table(chart, bottom + 26.0)

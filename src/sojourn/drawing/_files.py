@@ -30,6 +30,10 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> Path:
         with part.open("xb") as file:
             file.write(data)
         part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        # The reader knows the path that was given, and nothing of the part.
+        raise OSError(error.errno, error.strerror, str(given)) from error
     except BaseException:
         part.unlink(missing_ok=True)
         raise

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self, cast, overload
+from typing import TYPE_CHECKING, Literal, Self, overload
 
 from sojourn.drawing._chart import chart_of
 from sojourn.drawing._chart_svg import chart_svg
@@ -18,10 +18,9 @@ from sojourn.drawing._mermaid import mermaid
 from sojourn.drawing._png import png
 from sojourn.drawing._route import lay_out
 from sojourn.drawing._sources import graph_of
-from sojourn.drawing._stories import Story, is_job, now, stories_of, story_of
+from sojourn.drawing._stories import now, stories_of
 from sojourn.drawing._svg import svg
 from sojourn.drawing._text import WIDTH, text
-from sojourn.history import Entry
 
 if TYPE_CHECKING:
     from sojourn.drawing._chart import Chart
@@ -139,9 +138,12 @@ def draw(
 def _format(path: PathLike | None, given: str | None, known: tuple[str, ...]) -> str:
     """Return the format that is meant."""
     suffix = "" if path is None else os.path.splitext(path)[1].lower()  # noqa: PTH122  # a path of any kind
-    chosen = given or _SUFFIXES.get(suffix, suffix if path is not None else "svg")
+    chosen = given
+    if chosen is None:
+        chosen = "svg" if path is None else _SUFFIXES.get(suffix, suffix)
     if chosen not in known:
-        what = f"the format {chosen!r}" if chosen else f"{os.fspath(path or '')!r} without a suffix"
+        bare = given is None and not suffix
+        what = f"{os.fspath(path or '')!r} without a suffix" if bare else f"the format {chosen!r}"
         raise ValueError(f"cannot draw {what}; known formats are {', '.join(known)}")
     return chosen
 
@@ -221,7 +223,7 @@ def timeline(
         <BLANKLINE>
     """
     chosen = _format(path, format, _CHART_FORMATS)
-    chart = chart_of(_stories(jobs), now())
+    chart = chart_of(stories_of(jobs), now())
     content: Drawing | bytes
     if chosen == "png":
         content = png(chart_svg(chart, theme="light"))
@@ -242,14 +244,4 @@ def terminal_timeline(jobs: object, *, colour: bool = False, width: int = WIDTH)
     Raises:
         TypeError: Something is neither a job nor a history.
     """
-    return chart_text(chart_of(_stories(jobs), now()), colour=colour, width=width)
-
-
-def _stories(jobs: object) -> list[Story]:
-    """Return the stories of jobs, of histories, or of a single one of them."""
-    if is_job(jobs):
-        return [story_of(jobs)]
-    if not isinstance(jobs, Iterable):
-        return stories_of([jobs])
-    things = list(cast("Iterable[object]", jobs))
-    return [story_of(things)] if things and isinstance(things[0], Entry) else stories_of(things)
+    return chart_text(chart_of(stories_of(jobs), now()), colour=colour, width=width)

@@ -53,10 +53,6 @@ class Box:
             and other.top < self.bottom
         )
 
-    def moved(self, dx: float, dy: float) -> Box:
-        """Return the box somewhere else."""
-        return Box(self.x + dx, self.y + dy, self.width, self.height)
-
 
 @dataclass(frozen=True, slots=True)
 class PlacedNode:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sojourn.drawing._geometry import Box, PlacedEdge
-from sojourn.drawing._layout import LABEL_PADDING, LOOP, loop_spreads
+from sojourn.drawing._layout import LOOP, loop_spreads
 from sojourn.drawing._strokes import BORDER, edge_width, head_size, line
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ _ROUND = 0.5523
 def place_loops(plan: Plan, node: int, middle: Point, half: Point) -> list[PlacedEdge]:
     """Return the loops of a node, along and across the flow.
 
-    From left to right they stand above the node, and the label interrupts them; from top to bottom they stand to
-    its right, and the label stands beside them.
+    From left to right they stand above the node with their labels above them; from top to bottom, to its right.
     """
     side = -1.0 if plan.level else 1.0
     result: list[PlacedEdge] = []
@@ -31,8 +30,8 @@ def place_loops(plan: Plan, node: int, middle: Point, half: Point) -> list[Place
     for number, spread in zip(plan.loops.get(node, ()), loop_spreads(plan, node), strict=True):
         text = plan.labels[number]
         along, across = plan.sides(text)
-        peak = reached + (LOOP - 2.0 + across / 2 if plan.level else LOOP - 4.0)
-        label_at = peak if plan.level else peak + 4.0 + across / 2
+        peak = reached + LOOP - 4.0
+        label_at = peak + 4.0 + across / 2
         label = Box(middle[0], middle[1] + side * (half[1] + label_at), along, across)
         origin = (middle[0], middle[1] + side * (half[1] + BORDER))
         loop = _loop(
@@ -44,7 +43,7 @@ def place_loops(plan: Plan, node: int, middle: Point, half: Point) -> list[Place
 
 
 def _loop(edge: Edge, text: Block, origin: Point, reach: Point, label: Box) -> PlacedEdge:
-    """Return one loop: up from one side of the origin, over, and down to the other side."""
+    """Return one loop: up from one side of the origin, over, under the label, and down to the other side."""
     width = edge_width(edge)
     length, breadth = head_size(width)
     spread, peak = reach
@@ -53,7 +52,7 @@ def _loop(edge: Edge, text: Block, origin: Point, reach: Point, label: Box) -> P
     length = min(length, LOOP - 5.0)
     base = y + up * length
     top = y + peak
-    roof = _roof((x - spread, x + spread), top, up, label if text.rows else None)
+    roof = _roof((x - spread, x + spread), top, up)
     first, last = roof[0][0], roof[-1][-1]
     strokes = (line((x - spread, y), first), *roof, line(last, (x + spread, base)))
     head = ((x + spread, y), (x + spread - breadth, base), (x + spread + breadth, base))
@@ -61,23 +60,13 @@ def _loop(edge: Edge, text: Block, origin: Point, reach: Point, label: Box) -> P
     return PlacedEdge(edge, drawn, head, width, label if text.rows else None, text)
 
 
-def _roof(sides: Point, top: float, up: float, label: Box | None) -> list[Stroke]:
-    """Return the upper part of a loop, with a gap for the label if that stands on it."""
+def _roof(sides: Point, top: float, up: float) -> list[Stroke]:
+    """Return the upper part of a loop, with round corners."""
     left, right = sides
-    on_top = label is not None and label.top < top < label.bottom
-    if label is not None and on_top and label.width / 2 + LABEL_PADDING > right - label.x - _RADIUS:
-        under = label.bottom if up < 0 else label.top
-        at = under - up
-        return [line((left, at), (left, at)), line((right, at), (right, at))]
-    radius = _RADIUS
-    low = top - up * radius
-    rise = _corner((left, low), (left, top), (left + radius, top))
-    fall = _corner((right - radius, top), (right, top), (right, low))
-    if label is None or not on_top:
-        return [rise, line(rise[3], fall[0]), fall]
-    gap = label.width / 2 + LABEL_PADDING
-    before = line(rise[3], (label.x - gap, top))
-    return [rise, before, line((label.x + gap, top), fall[0]), fall]
+    low = top - up * _RADIUS
+    rise = _corner((left, low), (left, top), (left + _RADIUS, top))
+    fall = _corner((right - _RADIUS, top), (right, top), (right, low))
+    return [rise, line(rise[3], fall[0]), fall]
 
 
 def _corner(start: Point, corner: Point, end: Point) -> Stroke:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from sojourn.drawing._labels import called
 from sojourn.drawing.graph import Edge, Graph, Node
 
 
@@ -61,12 +62,7 @@ def machine_graph(machine: Any) -> Graph:
 
 def _edge(trigger: str, step: Any) -> Edge:
     asked = tuple(
-        ("" if condition.target else "not ")
-        + (
-            condition.func
-            if isinstance(condition.func, str)
-            else getattr(condition.func, "__name__", "condition")
-        )
+        ("" if condition.target else "not ") + called(condition.func)
         for condition in step.conditions
     )
     # A transition without a destination is internal: it runs callbacks and stays.
@@ -76,7 +72,8 @@ def _edge(trigger: str, step: Any) -> Edge:
 
 
 def _automatic(machine: Any, trigger: str) -> bool:
-    return bool(machine.auto_transitions) and trigger.removeprefix("to_") in machine.states
+    goal = trigger.removeprefix("to_")
+    return bool(machine.auto_transitions) and goal != trigger and goal in machine.states
 
 
 def _name(state: Any) -> str:

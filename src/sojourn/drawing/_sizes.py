@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from sojourn.drawing._labels import step_words
 from sojourn.drawing._measure import printable, shorten, text_width
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ SIZES: dict[Kind, float] = {
 BOLD: frozenset[Kind] = frozenset({"count", "step", "tag", "band"})
 
 _LONGEST = {"name": 40, "note": 44, "trigger": 32, "condition": 40}
-_STEPS_SHOWN = 4
 _PILL = 5.0
 _BETWEEN = 5.0
 
@@ -107,10 +107,7 @@ def node_block(node: Node) -> Block:
 def label_block(edge: Edge) -> Block:
     """Return what stands on an edge: its steps, its trigger and count, and its conditions."""
     bold = edge.mark == "taken"
-    shown = edge.steps if len(edge.steps) <= _STEPS_SHOWN else edge.steps[: _STEPS_SHOWN - 1]
-    title = [run(str(step), "step") for step in shown]
-    if len(shown) < len(edge.steps):
-        title.append(run(f"…{edge.steps[-1]}", "step"))
+    title = [run(word, "step") for word in step_words(edge)]
     words = f"{edge.trigger} ×{edge.count:,}" if edge.count else edge.trigger
     if words:
         title.append(run(words, "trigger", bold=bold))

@@ -5,10 +5,11 @@ This is the one file of the package that knows what a lifecycle looks like.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, cast, get_origin
 
+from sojourn.drawing._labels import called
 from sojourn.drawing._plain_machine import is_machine, machine_graph
 from sojourn.drawing._stories import is_job, now, stories_of, story_of
 from sojourn.drawing._views import travelled, visited
@@ -39,6 +40,7 @@ def graph_of(thing: object) -> Graph:
     """
     if isinstance(thing, Graph):
         return thing
+    thing = get_origin(thing) or thing  # BaseJob[int] is drawn as BaseJob
     if isinstance(thing, Lifecycle):
         return lifecycle_graph(thing, "lifecycle")
     declared = getattr(thing, "lifecycle", None)
@@ -51,7 +53,7 @@ def graph_of(thing: object) -> Graph:
     if isinstance(thing, Iterable) and not isinstance(thing, str | bytes | type):
         return _graph_of_many(list(cast("Iterable[object]", thing)))
     raise TypeError(
-        f"cannot draw {thing!r:.200}, a {type(thing).__name__}; give a job class, a lifecycle, a job, "
+        f"cannot draw {thing!r:.200} of type {type(thing).__name__}; give a job class, a lifecycle, a job, "
         "an iterable of jobs or histories, or a transitions.Machine"
     )
 
@@ -73,8 +75,8 @@ def lifecycle_graph(lifecycle: Lifecycle, name: str) -> Graph:
             step.dest.name,
             step.trigger,
             conditions=(
-                *map(_called, step.conditions),
-                *(f"not {_called(c)}" for c in step.unless),
+                *map(called, step.conditions),
+                *(f"not {called(c)}" for c in step.unless),
             ),
             description=" ".join(
                 part
@@ -89,10 +91,6 @@ def lifecycle_graph(lifecycle: Lifecycle, name: str) -> Graph:
         f"{len(nodes)} states, {len(edges)} transitions; the way to success is {' → '.join(path)}."
     )
     return Graph(name, nodes, edges, path, told)
-
-
-def _called(callback: str | Callable[..., object]) -> str:
-    return callback if isinstance(callback, str) else getattr(callback, "__name__", repr(callback))
 
 
 def _node(state: State, *, initial: bool) -> Node:

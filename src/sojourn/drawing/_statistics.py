@@ -11,8 +11,6 @@ from sojourn.drawing._measure import printable
 from sojourn.drawing._stories import stories_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from sojourn.drawing._stories import Story
 
 _PERCENTILE = 0.9
@@ -111,14 +109,14 @@ def share(state: StateStatistics) -> str:
     return f"{state.share:.0%}" if state.total else ""
 
 
-def statistics(jobs: Iterable[object]) -> Statistics:
+def statistics(jobs: object) -> Statistics:
     """Count what happened to many jobs, and how long it took.
 
     Args:
-        jobs: Jobs, or histories; each is read once.
+        jobs: Jobs or histories, or one of them; each is read once.
 
     Raises:
-        TypeError: One of them is neither.
+        TypeError: Something is neither.
 
     Example:
         >>> statistics([]).jobs

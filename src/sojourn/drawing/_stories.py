@@ -102,7 +102,7 @@ def is_job(thing: object) -> TypeGuard[Job]:
     return (
         not isinstance(thing, type)
         and isinstance(getattr(thing, "lifecycle", None), Lifecycle)
-        and hasattr(thing, "history")
+        and isinstance(getattr(thing, "history", None), tuple)
     )
 
 
@@ -124,17 +124,22 @@ def story_of(thing: object, number: int = 1) -> Story:
             state = found[-1].dest if found else "INITIALIZING"
             return Story(f"job {number}", "", found, None, state, None)
     raise TypeError(
-        f"cannot draw what happened to {thing!r:.200}, a {kind}; give a job or a history of entries"
+        f"cannot tell what happened to {thing!r:.200} of type {kind}; give a job or a history of entries"
     )
 
 
-def stories_of(things: Iterable[object]) -> list[Story]:
-    """Return the stories of many jobs or histories.
+def stories_of(things: object) -> list[Story]:
+    """Return the stories of jobs or histories, or of a single one of them.
 
     Raises:
-        TypeError: One of them is neither.
+        TypeError: Something is neither.
     """
-    return [story_of(thing, number) for number, thing in enumerate(things, 1)]
+    if is_job(things) or not isinstance(things, Iterable) or isinstance(things, str | bytes):
+        return [story_of(things)]
+    given = list(cast("Iterable[object]", things))
+    if given and isinstance(given[0], Entry):
+        return [story_of(given)]
+    return [story_of(thing, number) for number, thing in enumerate(given, 1)]
 
 
 def stays_of(story: Story) -> list[Stay]:

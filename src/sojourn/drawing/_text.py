@@ -59,9 +59,13 @@ def _name(node: Node) -> str:
     return f"◎ {name}" if node.final else name
 
 
+def _stroke(edge: Edge) -> str:
+    return "╌" if edge.inferred else _LINES[edge.mark]
+
+
 def _arrow(edge: Edge, extra: int = 0) -> str:
     """Return an edge with its label on it, and some more line."""
-    stroke = "╌" if edge.inferred else _LINES[edge.mark]
+    stroke = _stroke(edge)
     label = edge_text(edge).removesuffix(" (inferred)")
     return f"{stroke * (2 + extra)}{label}{stroke}▶"
 
@@ -162,7 +166,7 @@ def _bus_rows(canvas: Canvas, graph: Graph, hooks: dict[str, int], buses: list[l
         at = canvas.put(row, taking[-1] + 1, _arrow(bus[0]), style)
         dest = graph.node(bus[0].dest)
         for column in range(taking[0], taking[-1]):
-            canvas.put(row, column, "─", style)
+            canvas.put(row, column, _stroke(bus[0]), style)
         for source, column in hooks.items():
             if last.get(source, -1) >= row:
                 joins = column in taking

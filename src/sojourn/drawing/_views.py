@@ -19,18 +19,21 @@ if TYPE_CHECKING:
     from sojourn.history import Entry
 
 _ATTEMPTS_SHOWN = 3
+_WAY_SHOWN = 8
 
 
 def visited(graph: Graph, story: Story, now: datetime) -> Graph:
     """Return a graph on which one job has left its trace.
 
-    The way of the latest attempt is drawn thickest, and steps have numbers when a state was visited twice.
+    Branches that its history cannot tell apart are one edge.  The way of the latest attempt is drawn thickest, and
+    steps have numbers when a state was visited twice.
     """
     stays = stays_of(story)
     by_state: dict[str, list[Stay]] = defaultdict(list)
     for stay in stays:
         by_state[stay.state].append(stay)
     nodes = [_visited_node(node, by_state.get(node.name, []), story, now) for node in graph.nodes]
+    graph = _joined(graph)
     numbered = any(len(visits) > 1 for visits in by_state.values())
     taken: dict[tuple[str, str, str], list[Entry]] = defaultdict(list)
     for entry in story.entries:
@@ -38,7 +41,7 @@ def visited(graph: Graph, story: Story, now: datetime) -> Graph:
     latest = stays[-1].attempt
     edges: list[Edge] = []
     for edge in graph.edges:
-        entries = taken.pop((edge.trigger, edge.source, edge.dest), [])
+        entries = taken.get((edge.trigger, edge.source, edge.dest), [])
         edges.append(_visited_edge(edge, entries, latest, numbered=numbered))
     return replace(
         graph,
@@ -50,16 +53,29 @@ def visited(graph: Graph, story: Story, now: datetime) -> Graph:
     )
 
 
+def _joined(graph: Graph) -> Graph:
+    """Return the graph with those branches made one that lead to the same place by the same trigger.
+
+    A history does not tell them apart, nor do jobs of classes that differ only in their conditions.
+    """
+    steps: dict[tuple[str, str, str], Edge] = {}
+    for edge in graph.edges:
+        key = (edge.trigger, edge.source, edge.dest)
+        kept = steps.setdefault(key, edge)
+        if kept.conditions != edge.conditions:
+            steps[key] = replace(kept, conditions=())
+    return replace(graph, edges=tuple(steps.values()))
+
+
 def _told(story: Story, latest: int) -> str:
     attempt = f" in attempt {latest}" if latest > 1 else ""
-    way = (
-        " → ".join([story.entries[0].source, *(entry.dest for entry in story.entries)])
-        if story.entries
-        else ""
-    )
-    return f"The job is {story.state}{attempt}" + (
-        f"; it went {way}." if way else "; nothing happened to it yet."
-    )
+    if not story.entries:
+        return f"The job is {story.state}{attempt}; nothing happened to it yet."
+    way = [story.entries[0].source, *(entry.dest for entry in story.entries)]
+    hidden = len(way) - 2 * _WAY_SHOWN
+    if hidden > 1:
+        way[_WAY_SHOWN:-_WAY_SHOWN] = [f"{hidden:,} more"]
+    return f"The job is {story.state}{attempt}; it went {' → '.join(way)}."
 
 
 def _legend(story: Story, latest: int) -> list[str]:
@@ -125,10 +141,11 @@ def _time_spent(stays: list[Stay], open_ended: bool, now: datetime) -> str:
 def _visited_edge(edge: Edge, entries: list[Entry], latest: int, *, numbered: bool) -> Edge:
     if not entries:
         return edge
+    now = [entry for entry in entries if entry.attempt == latest]
     return replace(
         edge,
-        mark="taken" if any(entry.attempt == latest for entry in entries) else "earlier",
-        inferred=all(entry.inferred for entry in entries),
+        mark="taken" if now else "earlier",
+        inferred=all(entry.inferred for entry in now or entries),
         steps=tuple(entry.number for entry in entries) if numbered else (),
     )
 
@@ -140,8 +157,9 @@ def travelled(graph: Graph, stories: list[Story]) -> Graph:
     counts = {(t.trigger, t.source, t.dest): t.count for t in found.transitions}
     most = max(counts.values(), default=1)
     edges: list[Edge] = []
+    graph = _joined(graph)
     for edge in graph.edges:
-        count = counts.pop((edge.trigger, edge.source, edge.dest), 0)
+        count = counts.get((edge.trigger, edge.source, edge.dest), 0)
         edges.append(
             replace(edge, count=count, weight=count / most, mark="plain" if count else "never")
         )
