@@ -73,7 +73,7 @@ class TestAwaiting:
         assert run(scenario) == 42
 
     def test_gives_the_result_of_a_job_that_has_to_be_polled_and_fetched(self) -> None:
-        backend = Backend(poll=["QUEUED", "RUNNING", None, "DONE"], fetch=["the result"])
+        backend = Backend(poll=["QUEUED", "RUNNING", None, "DONE"], fetch_result=["the result"])
 
         async def scenario() -> Any:
             job = Remote(backend, "j-1")
@@ -81,7 +81,7 @@ class TestAwaiting:
             return await job
 
         assert run(scenario) == "the result"
-        assert backend.asked == ["submit", "poll", "poll", "poll", "poll", "fetch"]
+        assert backend.asked == ["submit", "poll", "poll", "poll", "poll", "fetch_result"]
 
     def test_raises_what_result_raises(self) -> None:
         async def scenario() -> None:
@@ -147,7 +147,7 @@ class TestAwaiting:
         run(scenario)
 
     def test_may_be_done_by_many_tasks_at_once(self) -> None:
-        backend = Backend(fetch=[lambda _: ["counts"]])
+        backend = Backend(fetch_result=[lambda _: ["counts"]])
 
         async def scenario() -> Any:
             job = Remote(backend, "j-1")
@@ -159,7 +159,7 @@ class TestAwaiting:
 
         results = run(scenario)
         assert len(set(map(id, results))) == 1
-        assert backend.asked.count("fetch") == 1
+        assert backend.asked.count("fetch_result") == 1
 
     def test_may_be_limited_by_asyncio(self) -> None:
         async def scenario() -> None:
@@ -398,7 +398,7 @@ class TestTheLoop:
         gate = Gate("the result")
 
         async def scenario() -> Any:
-            job = Remote(Backend(poll=["DONE"], fetch=[gate]), "j-1")
+            job = Remote(Backend(poll=["DONE"], fetch_result=[gate]), "j-1")
             job.submit()
             task = asyncio.ensure_future(job)
             await asked(gate)

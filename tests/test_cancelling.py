@@ -106,7 +106,7 @@ class TestALiveJob:
 
     @pytest.mark.parametrize("state", LIVE)
     def test_that_was_asked_to_stop_may_still_be_done(self, state: str) -> None:
-        job, _ = live(state, cancel=[None], fetch=["all of it"])
+        job, _ = live(state, cancel=[None], fetch_result=["all of it"])
         job.cancel()
 
         assert job.observe("DONE") is Outcome.ADVANCED

@@ -20,7 +20,8 @@ from transitions import MachineError
 
 from job_doubles import Rows
 from sojourn import BaseJob, IllegalTransitionError, JobStatus, State, Transition
-from strategies import Sketch, declare, for_slow_examples, lifecycles
+from sojourn.testing._generation import for_slow_examples, sketches
+from sojourn.testing._sketches import Sketch, declare
 
 SOME = for_slow_examples(60)
 
@@ -286,7 +287,7 @@ def steps(data: st.DataObject, sketch: Sketch, job: Any) -> Iterator[str]:
 
 @SOME
 @given(
-    sketch=lifecycles(
+    sketch=sketches(
         conditions=ROLES["condition"][1], guards=ROLES["guard"][1], followers=ROLES["follower"][1]
     ),
     observed=st.sampled_from(["nobody", "an outsider", "a journal"]),
@@ -325,7 +326,7 @@ def with_journal(rows: Rows) -> Callable[..., None]:
 
 @SOME
 @given(
-    sketch=lifecycles(conditions=ROLES["condition"][1], followers=ROLES["follower"][1]),
+    sketch=sketches(conditions=ROLES["condition"][1], followers=ROLES["follower"][1]),
     data=st.data(),
 )
 def test_may_asks_the_conditions_that_transitions_asks(sketch: Sketch, data: st.DataObject) -> None:
@@ -364,7 +365,7 @@ def test_an_answer_is_compared_and_not_asked_for_its_truth(answer: Any) -> None:
 
 
 @SOME
-@given(sketch=lifecycles(conditions=ROLES["condition"][1], guards=ROLES["guard"][1]))
+@given(sketch=sketches(conditions=ROLES["condition"][1], guards=ROLES["guard"][1]))
 def test_the_declaration_the_machine_and_the_lifecycle_have_the_same_steps(sketch: Sketch) -> None:
     job_class = declare(sketch, Replacing)
 

@@ -144,7 +144,7 @@ class TestWhileAnotherThread:
 
     def test_fetches_the_result(self) -> None:
         gate = Gate("the parent's")
-        job = Remote(Backend(fetch=[gate, "the child's"]), "j-1")
+        job = Remote(Backend(fetch_result=[gate, "the child's"]), "j-1")
         job.observe("DONE")
         fetching = Background(job.result)
         gate.wait_until_asked()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from job_doubles import Backend, ManualClock, Pushed, Remote, brought_to, part
+from job_doubles import Backend, Pushed, Remote, brought_to, manual_clock, part
 from job_oracle import BASE_WAYS, SHOP_WAYS
 from machine_shop import MachineShopJob
 from sojourn import BaseJob, IllegalTransitionError, JobStatus
@@ -186,7 +186,7 @@ class TestTheClass:
                 self._metadata = self._lock = self._state = self._history = None
                 self._error = self._future = self._callbacks = self._native_id = None
 
-        backend = Backend(fetch=[42])
+        backend = Backend(fetch_result=[42])
         job = Provider(backend, "j-1")
 
         job.submit()
@@ -201,7 +201,7 @@ class TestTheStoryInOneLine:
     def test_names_class_id_state_status_age_and_attempt(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        clock = ManualClock(monkeypatch)
+        clock = manual_clock(monkeypatch)
         job = part()
         job.submit()
         job.observe(MachineShopJob.SETUP)
@@ -229,7 +229,7 @@ class TestTheStoryInOneLine:
     def test_does_not_break_when_the_clock_is_turned_back(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        clock = ManualClock(monkeypatch)
+        clock = manual_clock(monkeypatch)
         job = part()
         job.observe("milling")
 
@@ -247,7 +247,7 @@ class TestTheStoryInOneLine:
 
 class TestTheClock:
     def test_that_jumps_changes_no_order(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        clock = ManualClock(monkeypatch)
+        clock = manual_clock(monkeypatch)
         job = part()
         heard: list[int] = []
         job.add_callback(lambda _, entry: heard.append(entry.number))

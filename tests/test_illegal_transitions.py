@@ -28,9 +28,7 @@ from hypothesis.stateful import (
 
 import test_observations
 from batch_job import ChecksumJob
-from job_calls import HOOKS, SENT, Call, Desk, assert_sound, hooked, taken
 from job_doubles import Pushed, Remote
-from job_model import REFUSED, Model, World
 from job_oracle import BASE, SHOP
 from machine_shop import MachineShopJob
 from sojourn import (
@@ -43,17 +41,10 @@ from sojourn import (
     _clock,
 )
 from sojourn.errors import LifecycleError, ReentrantTransitionError
-from strategies import (
-    FINALS,
-    ORDER,
-    Sketch,
-    Step,
-    declare,
-    for_slow_examples,
-    job_ids,
-    lifecycles,
-    unknown_words,
-)
+from sojourn.testing._calls import HOOKS, SENT, Call, Desk, assert_sound, hooked, taken
+from sojourn.testing._generation import for_slow_examples, nasty_ids, sketches, unknown_words
+from sojourn.testing._model import REFUSED, Model, World
+from sojourn.testing._sketches import FINALS, ORDER, Sketch, Step, declare
 
 SOME = for_slow_examples(25)
 
@@ -307,7 +298,7 @@ FIRING: dict[str, Callable[[Any], object]] = {
     "report": lambda job: job.observe(JobStatus.ERROR),
 }
 
-DECIDED = lifecycles(conditions=["first", "second"], guards=["guard"], followers=["follow"])
+DECIDED = sketches(conditions=["first", "second"], guards=["guard"], followers=["follow"])
 
 
 def generated(sketch: Sketch, hooks: bool, holds: tuple[bool, bool]) -> Case:
@@ -692,7 +683,7 @@ def test_numbers_are_dense_and_in_order_whatever_the_clock_does(
 
 
 @SOME
-@given(job_id=job_ids(), state=st.sampled_from(list(BASE_SKETCH.status)))
+@given(job_id=nasty_ids(), state=st.sampled_from(list(BASE_SKETCH.status)))
 def test_an_awkward_id_is_shown_as_it_is_in_every_refusal(job_id: str, state: str) -> None:
     job = Pushed("backend", job_id)
     job.observe(JobStatus[state])

@@ -391,7 +391,7 @@ class TestWithoutTheLock:
         assert 38 <= len(ping.history) + len(pong.history) <= 41
 
     def test_they_may_wait_poll_and_command(self) -> None:
-        job, outcomes = Remote(Backend(poll=["RUNNING"], fetch=[42]), "j-1"), list[Any]()
+        job, outcomes = Remote(Backend(poll=["RUNNING"], fetch_result=[42]), "j-1"), list[Any]()
 
         def use(job: Any, entry: Entry) -> None:
             if entry.dest == "QUEUED":
@@ -416,7 +416,10 @@ class TestWithoutTheLock:
             "wait": lambda job: job.wait_for_final_state(timeout=PATIENCE / 5, wait=0.01),
             "result": lambda job: job.result(timeout=PATIENCE / 5),
         }
-        job, outcomes = Remote(Backend(poll=["RUNNING", "DONE"], fetch=[42]), "j-1"), list[Any]()
+        job, outcomes = (
+            Remote(Backend(poll=["RUNNING", "DONE"], fetch_result=[42]), "j-1"),
+            list[Any](),
+        )
 
         def look_again(job: Any, entry: Entry) -> None:
             if entry.dest == "RUNNING":

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from job_doubles import Backend, Background, Gate, ManualClock, Pushed, Remote, brought_to, meet
+from job_doubles import Backend, Background, Gate, Pushed, Remote, brought_to, manual_clock, meet
 from job_oracle import BASE_WAYS
 from sojourn import BaseJob, JobTimeoutError, Outcome, _clock
 from sojourn.errors import (
@@ -24,11 +24,11 @@ class Fetched(BaseJob[Any]):
     """A job that is pushed, and whose result has to be fetched."""
 
     def _fetch_result(self) -> Any:
-        return self.backend().ask("fetch", self)
+        return self.backend().ask("fetch_result", self)
 
 
 def over(*fetch: Any) -> tuple[Fetched, Backend]:
-    backend = Backend(fetch=fetch)
+    backend = Backend(fetch_result=fetch)
     job = Fetched(backend, "j-1")
     assert job.observe("DONE") is Outcome.ADVANCED
     return job, backend
@@ -41,7 +41,7 @@ class TestOfAJobThatIsDone:
 
         assert all(job.result() is result for _ in range(5))
 
-        assert backend.asked == ["fetch"]
+        assert backend.asked == ["fetch_result"]
 
     @pytest.mark.parametrize(
         "result", [None, False, 0, "", NotImplemented, ValueError("x")], ids=repr
@@ -52,7 +52,7 @@ class TestOfAJobThatIsDone:
         assert job.result() is result
         assert job.result() is result
 
-        assert backend.asked == ["fetch"]
+        assert backend.asked == ["fetch_result"]
 
     def test_is_not_fetched_before_somebody_asks(self) -> None:
         job, backend = over("the result")
@@ -63,7 +63,7 @@ class TestOfAJobThatIsDone:
         assert backend.asked == []
 
     def test_is_waited_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        clock = ManualClock(monkeypatch)
+        clock = manual_clock(monkeypatch)
         job = Pushed(None, "j-1")
         job.submit()
         clock.after(3, job.start)
@@ -78,7 +78,7 @@ class TestOfAJobThatIsDone:
 
         assert job.result(timeout=10) == "the result"
 
-        assert backend.asked == ["submit", "poll", "poll", "poll", "fetch"]
+        assert backend.asked == ["submit", "poll", "poll", "poll", "fetch_result"]
 
     def test_is_what_was_given_where_nothing_can_be_fetched(self) -> None:
         result = ["counts"]
@@ -133,7 +133,7 @@ class TestOfAFetchThatFails:
         assert failed.value.transient is transient
         assert job.state is BaseJob.DONE
         assert job.result() == "the result"
-        assert backend.asked == ["fetch", "fetch"]
+        assert backend.asked == ["fetch_result", "fetch_result"]
 
     def test_in_our_own_words_is_passed_on(self) -> None:
         trouble = BackendError("not archived yet", transient=True)
@@ -160,7 +160,7 @@ class TestOfAFetchThatFails:
             job.result()
 
         assert Background(job.result).result() == "the result"
-        assert backend.asked == ["fetch", "fetch"]
+        assert backend.asked == ["fetch_result", "fetch_result"]
 
 
 class TestOfAJobThatFailed:
@@ -259,7 +259,7 @@ class TestOfAJobThatIsNotOver:
     def test_is_a_timeout_at_the_deadline(
         self, monkeypatch: pytest.MonkeyPatch, timeout: float
     ) -> None:
-        clock = ManualClock(monkeypatch)
+        clock = manual_clock(monkeypatch)
         job = Remote(Backend(poll=["RUNNING"]), "j-1")
         job.submit()
         began = clock.now
@@ -281,7 +281,7 @@ class TestOfAJobThatIsNotOver:
             job.result(timeout)
 
     def test_that_may_be_asked_for_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        clock = ManualClock(monkeypatch)
+        clock = manual_clock(monkeypatch)
         job = brought_to(Pushed(None, "j-1"), BASE_WAYS, "RUNNING")
         with pytest.raises(JobTimeoutError):
             job.result(timeout=1)
@@ -313,7 +313,7 @@ class TestSharing:
         gate.open()
 
         assert all(each.result() is result for each in [first, *others])
-        assert backend.asked == ["fetch"]
+        assert backend.asked == ["fetch_result"]
 
     @pytest.mark.parametrize("round_", range(20))
     def test_however_many_ask_it_is_fetched_once(self, round_: int) -> None:
@@ -322,7 +322,7 @@ class TestSharing:
         results = meet(*[job.result] * 6)
 
         assert len(set(map(id, results))) == 1
-        assert backend.asked == ["fetch"]
+        assert backend.asked == ["fetch_result"]
 
     def test_one_that_shares_is_not_held_past_its_deadline(self) -> None:
         gate = Gate("the result")
@@ -335,7 +335,7 @@ class TestSharing:
 
         gate.open()
         assert patient.result() == "the result"
-        assert backend.asked == ["fetch"]
+        assert backend.asked == ["fetch_result"]
 
     def test_ctrl_c_of_one_is_not_the_others_business(self) -> None:
         gate = Gate(KeyboardInterrupt())
@@ -348,4 +348,4 @@ class TestSharing:
 
         assert isinstance(first.outcome(), KeyboardInterrupt)
         assert second.result() == "the result"
-        assert backend.asked == ["fetch", "fetch"]
+        assert backend.asked == ["fetch_result", "fetch_result"]

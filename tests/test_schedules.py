@@ -20,10 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sojourn
-from job_calls import HOOKS, SENT, Call, Desk, assert_sound, hooked, taken
-from job_model import Model, World
 from job_oracle import BASE, BASE_WAYS
-from linearizability import Made, explained
 from sojourn import (
     BaseJob,
     JobStatus,
@@ -33,7 +30,11 @@ from sojourn import (
     _triggers,
 )
 from sojourn.errors import SojournError
-from strategies import FINALS, Sketch, for_slow_examples
+from sojourn.testing._calls import HOOKS, SENT, Call, Desk, assert_sound, hooked, taken
+from sojourn.testing._generation import for_slow_examples
+from sojourn.testing._linearizing import Made, explained
+from sojourn.testing._model import Model, World
+from sojourn.testing._sketches import FINALS, Sketch
 
 if sys.version_info >= (3, 12):
     import interleave_test as explorer
@@ -115,7 +116,14 @@ def explore(
     model: Callable[[], None], strategy: str = "pct", schedules: int = 8, **options: Any
 ) -> Any:
     """Run a model under many schedules; an exception or a deadlock under any of them is raised."""
-    options = {"granularity": "line", "seed": 1, "include": [CORE], "timeout": 10, **options}
+    options = {
+        "granularity": "line",
+        "seed": 1,
+        "include": [CORE],
+        "exclude": [CORE / "testing"],
+        "timeout": 10,
+        **options,
+    }
     return explorer.explore(model, strategy=strategy, iterations=schedules, **options)
 
 
@@ -385,7 +393,7 @@ HOOKED_CALLS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "submit": ("INITIALIZING", lambda job: job.submit()),
     "cancel": ("QUEUED", lambda job: job.cancel()),
     "poll": ("QUEUED", lambda job: job.status()),
-    "fetch": ("DONE", lambda job: job.result()),
+    "fetch_result": ("DONE", lambda job: job.result()),
 }
 
 
@@ -409,7 +417,7 @@ def test_others_may_do_anything_while_a_hook_is_asked(
         race(lambda: call(job), meanwhile)  # where the lock is held, both wait for ever
 
         assert desk.asked == [question]
-        assert job.state.name == ("DONE" if question == "fetch" else "ERROR")
+        assert job.state.name == ("DONE" if question == "fetch_result" else "ERROR")
 
     explore(model, "pct", 20)
 
@@ -512,13 +520,14 @@ def test_those_who_look_at_the_same_time_share_one_question(classes: dict[str, t
 def test_a_result_is_fetched_once_however_many_ask(classes: dict[str, type[Any]]) -> None:
     def model() -> None:
         desk = Desk()
-        desk.answers["fetch"] = result = object()
+        result = object()
+        desk.script(fetch_result=[result])
         job = at(classes["all hooks"], "DONE", desk)
 
         answers = race(job.result, job.result, job.result)
 
         assert all(answer is result for answer in answers)
-        assert desk.asked == ["fetch"]
+        assert desk.asked == ["fetch_result"]
 
     explore(model, "pct", 60)
 

@@ -155,14 +155,14 @@ class TestWhatIsKept:
         assert repr(snapshot(job).result()) == repr(result)
 
     def test_the_result_that_was_fetched(self) -> None:
-        job = Remote(Backend(fetch=[["counts"]]), "j-1")
+        job = Remote(Backend(fetch_result=[["counts"]]), "j-1")
         job.observe("DONE")
         job.result()
 
         assert snapshot(job).result() == ["counts"]
 
     def test_a_result_that_was_not_fetched_is_not_there(self) -> None:
-        backend = Backend(fetch=[["counts"]])
+        backend = Backend(fetch_result=[["counts"]])
         job = Remote(backend, "j-1")
         job.observe("DONE")
 

@@ -11,22 +11,17 @@ from hypothesis import strategies as st
 
 from sojourn import BaseJob
 from sojourn.errors import LifecycleError, UnknownStatusError
-from strategies import (
-    ANYWHERE,
-    BASE_STEPS,
-    ORDER,
-    Sketch,
-    Step,
-    declare,
+from sojourn.testing._generation import (
     for_slow_examples,
     ids_of_other_types,
     ids_that_cannot_be_read,
     job_classes,
-    job_ids,
-    lifecycles,
+    nasty_ids,
     observations,
+    sketches,
     unknown_words,
 )
+from sojourn.testing._sketches import ANYWHERE, BASE_STEPS, ORDER, Sketch, Step, declare
 
 FEW = for_slow_examples(25)
 SEARCH = for_slow_examples(2_000, database=None)
@@ -74,7 +69,7 @@ FEATURES: dict[str, Callable[[Sketch], bool]] = {
 
 @pytest.mark.parametrize("feature", FEATURES)
 def test_drawn_lifecycles_have_every_feature_now_and_then(feature: str) -> None:
-    drawn = lifecycles(conditions=["asks"], guards=["guards"], followers=["follows"])
+    drawn = sketches(conditions=["asks"], guards=["guards"], followers=["follows"])
 
     assert find(drawn, FEATURES[feature], settings=SEARCH)
 
@@ -113,7 +108,7 @@ def test_a_sketch_that_is_not_sound_is_refused() -> None:
 
 
 @FEW
-@given(job_id=job_ids())
+@given(job_id=nasty_ids())
 def test_an_awkward_id_is_kept_as_it_is(job_id: str) -> None:
     assert Empty("backend", job_id).job_id() == job_id
 

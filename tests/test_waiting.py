@@ -11,7 +11,16 @@ from typing import Any
 
 import pytest
 
-from job_doubles import Backend, Background, Gate, ManualClock, Pushed, Remote, brought_to
+from job_doubles import (
+    Backend,
+    Background,
+    Gate,
+    ManualClock,
+    Pushed,
+    Remote,
+    brought_to,
+    manual_clock,
+)
 from job_oracle import BASE_WAYS, FINALS
 from sojourn import BaseJob, JobStatus, JobTimeoutError, Transition, _clock
 from sojourn.errors import BackendError, JobError, UnknownStatusError
@@ -19,7 +28,7 @@ from sojourn.errors import BackendError, JobError, UnknownStatusError
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
-    return ManualClock(monkeypatch)
+    return manual_clock(monkeypatch)
 
 
 def submitted(cls: type[Any] = Remote, **answers: Any) -> tuple[Any, Backend]:

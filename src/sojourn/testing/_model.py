@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from strategies import FINALS, Sketch, Step
+from sojourn.testing._sketches import FINALS, Sketch, Step
 
 __all__ = ["REFUSED", "Model", "Taken", "Turn", "World"]
 
@@ -87,6 +87,7 @@ class Model:
         sketch: What the class allows.
         hooks: Which hooks it has, without the underscore.
         holds: What each condition of the class answers, by name; looked up when it is asked.
+            ``None``: nobody knows what they answer, and both is possible.
         stops: What the backend answers when it is asked to stop the job.
     """
 
@@ -99,7 +100,7 @@ class Model:
     ) -> None:
         self.sketch = sketch
         self.hooks = frozenset(hooks)
-        self.holds = {} if holds is None else holds
+        self.holds = holds
         self.stops = stops
 
     # Triggers and reports: one turn each.
@@ -111,10 +112,14 @@ class Model:
             return [Turn(world, REFUSED)]
         if world.moving:
             return []
-        step = self._chosen(branches)
-        return (
-            [Turn(world, False)] if step is None else [self._take(world, [step], "trigger", True)]
-        )
+        return [
+            Turn(world, False) if step is None else self._take(world, [step], "trigger", True)
+            for step in self._choices(branches)
+        ]
+
+    def fire(self, world: World, name: str, *_: Any) -> list[Turn]:
+        """Fire a trigger by its method."""
+        return self.trigger(world, name)
 
     def observe(self, world: World, raw: object, attempt: int | None = None) -> list[Turn]:
         """Report something."""
@@ -130,12 +135,19 @@ class Model:
         ways = self.sketch.ways(world.state, goals, ahead)
         return [self._take(world, way, "observation", "ADVANCED") for way in ways]
 
-    def _chosen(self, branches: Iterable[Step]) -> Step | None:
+    def _choices(self, branches: Iterable[Step]) -> list[Step | None]:
+        """Return the branches that may be taken; ``None`` is none of them."""
+        possible: list[Step | None] = []
         for step in branches:
-            wanted = all(self.holds[name] for name in step.conditions)
-            if wanted and not any(self.holds[name] for name in step.unless):
-                return step
-        return None
+            if self.holds is None and step.guarded:
+                possible.append(step)
+            elif self.holds is None or self._holds(step, self.holds):
+                return [*possible, step]
+        return [*possible, None]
+
+    def _holds(self, step: Step, answers: Mapping[Any, bool]) -> bool:
+        wanted = all(answers[name] for name in step.conditions)
+        return wanted and not any(answers[name] for name in step.unless)
 
     def _take(self, world: World, way: Iterable[Step], origin: str, answer: Any) -> Turn:
         """Take all steps of a way, the last of which was seen."""
@@ -186,14 +198,19 @@ class Model:
             world: Where the job is.
             sent: What the backend does: ``ok``, ``no`` (it refuses) or ``lost`` (nobody knows).
         """
-        step = self._chosen(self.sketch.branches(world.state, "submit"))
-        if world.claim or step is None:
+        if world.claim:
             return [Turn(world, REFUSED)]
+        choices = self._choices(self.sketch.branches(world.state, "submit"))
         if world.moving:
-            return []
+            return [Turn(world, REFUSED)] if choices == [None] else []
+        return [self._submitted(world, step, sent) for step in choices]
+
+    def _submitted(self, world: World, step: Step | None, sent: str) -> Turn:
+        if step is None:
+            return Turn(world, REFUSED)
         if "submit" not in self.hooks:
-            return [self._take(world, [step], "command", None)]
-        return [self._send(world, step, sent)]
+            return self._take(world, [step], "command", None)
+        return self._send(world, step, sent)
 
     def _send(self, world: World, step: Step, sent: str) -> Turn:
         sending = world._replace(claim="sending")
@@ -230,6 +247,8 @@ class Model:
                 return []
             if not world.requested or world.state in FINALS:
                 return [Turn(world, turn.answer)]
+            if "cancel" not in self.hooks:
+                return [Turn(world._replace(requested=False), turn.answer)]
             return [Turn(world, asked=("cancel",), then=partial(self._stopped_late, turn.answer))]
 
         return turn._replace(then=then)
@@ -248,7 +267,9 @@ class Model:
             return [Turn(world, world.state == "CANCELLED")]
         hooked = "cancel" in self.hooks
         if world.claim in ("sending", "uncertain"):
-            return [Turn(world._replace(requested=world.requested or hooked), hooked)]
+            # Without a hook to carry it out, whether the request counts as taken is left open.
+            remembered = [Turn(world._replace(requested=True), True)]
+            return remembered if hooked else [*remembered, Turn(world, False)]
         if not world.claim and self.status(world) == "INITIALIZING":
             return [self._take(world, self.sketch.branches(world.state, "cancel"), "command", True)]
         if not hooked:
@@ -305,20 +326,25 @@ class Model:
         ]
 
     def _settle(self, world: World, found: str | None, sent: str) -> list[Turn]:
-        step = self._chosen(self.sketch.branches(world.state, "submit"))
+        choices = self._choices(self.sketch.branches(world.state, "submit"))
         if found is not None:
-            turn = Turn(world._replace(claim="sent"))
-            if step is not None:
-                turn = self._take(turn.world, [step], "recovery", None)
-            return [self._carry_out(turn)]
+            # That the backend has it is a fact, which conditions do not hold up.
+            sent_to = world._replace(claim="sent")
+            return [
+                self._carry_out(
+                    Turn(sent_to) if step is None else self._take(sent_to, [step], "recovery", None)
+                )
+                for step in choices
+            ]
         if world.requested:
             withdrawn = world._replace(claim="withdrawn")
             way = self.sketch.branches(world.state, "cancel")
             return [self._take(withdrawn, way, "command", None) if way else Turn(withdrawn)]
-        if step is None:
-            # Reports or triggers have moved it past the question; they are what counts.
-            return [Turn(world._replace(claim="sent"))]
-        return [self._send(world, step, sent)]
+        # Reports or triggers may have moved it past the question; they are what counts.
+        return [
+            Turn(world._replace(claim="sent")) if step is None else self._send(world, step, sent)
+            for step in choices
+        ]
 
 
 def _moved(steps: Collection[Taken]) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from job_calls import Call
-from job_model import Model, Taken, Turn, World
+from sojourn.testing._calls import Call
+from sojourn.testing._model import Model, Taken, Turn, World
 
 __all__ = ["Made", "explained"]
 

@@ -1,0 +1,69 @@
+"""How to test yours: the kit that proves a job class, and that sojourn's own tests use.
+
+`check_job_class` looks at a class and returns a report; `JobConformance` is the same for pytest, as
+a class to derive from. `ScriptedBackend`, `ScriptedJob`, `ManualClock`, `Gate` and `Background`
+stand in for the world, so that nothing sleeps. `lifecycles`, `job_classes`, `observations` and
+`nasty_ids` are strategies for hypothesis, `shortest_paths` and `transition_cover` are ways through
+a class. What needs hypothesis or pytest is loaded when it is first asked for: they come with
+``pip install "sojourn[testing]"``.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from sojourn.testing._checking import check_job_class
+from sojourn.testing._doubles import Background, Gate, ScriptedBackend, ScriptedJob
+from sojourn.testing._manual_clock import ManualClock
+from sojourn.testing._paths import shortest_paths, transition_cover
+from sojourn.testing._promises import PROMISES
+from sojourn.testing._report import Finding, Problem, Report
+from sojourn.testing._subject import FactoryError
+
+if TYPE_CHECKING:
+    from sojourn.testing._conformance import JobConformance
+    from sojourn.testing._generation import job_classes, lifecycles, nasty_ids, observations
+
+__all__ = [
+    "PROMISES",
+    "Background",
+    "FactoryError",
+    "Finding",
+    "Gate",
+    "JobConformance",
+    "ManualClock",
+    "Problem",
+    "Report",
+    "ScriptedBackend",
+    "ScriptedJob",
+    "check_job_class",
+    "job_classes",
+    "lifecycles",
+    "nasty_ids",
+    "observations",
+    "shortest_paths",
+    "transition_cover",
+]
+
+_LATER = {
+    "JobConformance": "_conformance",
+    "job_classes": "_generation",
+    "lifecycles": "_generation",
+    "nasty_ids": "_generation",
+    "observations": "_generation",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module 'sojourn.testing' has no attribute {name!r}")
+    try:
+        module = import_module(f"sojourn.testing.{_LATER[name]}")
+    except ModuleNotFoundError as error:
+        if error.name not in ("hypothesis", "pytest"):
+            raise
+        raise ModuleNotFoundError(
+            f"sojourn.testing.{name} needs {error.name}; "
+            'install it with: pip install "sojourn[testing]"',
+            name=error.name,
+        ) from error
+    return getattr(module, name)

@@ -1,0 +1,162 @@
+"""`check_job_class`: everything that the kit can do, pointed at one class."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Literal, get_args
+
+from sojourn._handle import logger
+from sojourn.errors import SojournError
+from sojourn.job import BaseJob
+from sojourn.testing import _asking, _awaiting, _keeping
+from sojourn.testing._calls import HOOKS
+from sojourn.testing._exhaustive import commands, exhaust, moves
+from sojourn.testing._overlapping import overlap
+from sojourn.testing._report import BrokenPromiseError, Ledger, Report
+from sojourn.testing._stage import CannotPlayError, Stage
+from sojourn.testing._subject import Expected, Setup, Subject
+
+__all__ = ["SCENARIOS", "Tier", "check_job_class", "parts", "quiet"]
+
+Tier = Literal["quick", "ci"]
+
+SCENARIOS: Final = (*_asking.SCENARIOS, *_awaiting.SCENARIOS, *_keeping.SCENARIOS)
+
+#: How many calls the quick tier makes with each set of hooks; all of a small class, most of another.
+QUICK_CALLS: Final = 1_000
+
+
+def check_job_class(
+    cls: type[BaseJob[Any]],
+    *,
+    factory: Callable[[], BaseJob[Any]] | None = None,
+    expected: Expected | None = None,
+    tier: Tier = "quick",
+    progress: Callable[[str], object] | None = None,
+) -> Report:
+    """Find out whether a job class can break a promise, and the shortest way to it.
+
+    The ``quick`` tier makes every trigger and every report in every state, commands with every
+    answer of a backend, plays the scenarios, and stops one thread at every line while another
+    calls. It takes less than a second for most classes. The ``ci`` tier goes on to the last world,
+    plays more races, and walks with hypothesis, lying backends included.
+
+    What should happen is worked out from ``expected`` or from the declared edges, never by the
+    code under test. The kit puts hooks of its own in the place of the class's, so that no backend
+    is needed; hooks that ask a `ScriptedBackend` are proven as they are, too.
+
+    Args:
+        cls: The class.
+        factory: Makes a new job with every call; without it, ``cls(ScriptedBackend(), "job-1")``.
+        expected: ``{(state, trigger): dest}``, by hand; a sequence of destinations for branches.
+        tier: ``"quick"`` or ``"ci"``.
+        progress: Told what is being done.
+
+    Returns:
+        A report: ``.ok``, ``.findings``, ``.errors``, and as a text for people.
+
+    Raises:
+        TypeError: ``cls`` is not a job class, or ``factory`` cannot be called.
+        ValueError: ``expected`` names states that the class does not have; no such tier.
+        FactoryError: The factory fails, or does not make new jobs.
+
+    Example:
+        >>> from sojourn import BaseJob
+        >>> from sojourn.testing import check_job_class
+        >>> class Hasty(BaseJob):
+        ...     def cancel(self):
+        ...         return self.trigger("cancel")  # before the backend has confirmed it
+        >>> report = check_job_class(Hasty)
+        >>> report.ok
+        False
+        >>> report.findings[0].promise
+        'cancel-asks'
+    """
+    if tier not in get_args(Tier):
+        raise ValueError(f"tier is 'quick' or 'ci', not {tier!r:.80}")
+    began, ledger = time.perf_counter(), Ledger()
+    subject = Subject(cls, factory, expected)
+    tell = progress or (lambda _: None)
+    with quiet():
+        for name, part in parts(subject, tier):
+            tell(name)
+            part(ledger)
+    return Report(
+        cls.__name__,
+        tier,
+        tuple(ledger.findings.values()),
+        tuple(ledger.errors.values()),
+        tuple(ledger.notes),
+        ledger.calls,
+        ledger.jobs,
+        ledger.worlds,
+        ledger.skipped,
+        len(ledger.states),
+        time.perf_counter() - began,
+    )
+
+
+Part = tuple[str, Callable[[Ledger], object]]
+
+
+def parts(subject: Subject, tier: Tier) -> Iterator[Part]:
+    """Yield what is done, in the order in which it finds the shortest ways."""
+    limit = QUICK_CALLS if tier == "quick" else 100_000
+    pushed = Setup(subject, "without hooks", ())
+    yield "every move", lambda ledger: exhaust(pushed, moves(pushed), ledger, 10 * limit)
+    for promise, scenario in SCENARIOS:
+        yield (
+            scenario.__name__.replace("_", " "),
+            lambda ledger, p=promise, s=scenario: play(subject, ledger, p, s),  # type: ignore[misc]
+        )
+    yield from _exhaustions(subject, limit)
+    yield "two threads", lambda ledger: overlap(subject, ledger, thorough=tier == "ci")
+
+
+def _exhaustions(subject: Subject, limit: int) -> Iterator[Part]:
+    stopping = Setup(subject, "with a backend that stops jobs", HOOKS, stops=True)
+    asked = Setup(subject, "with a backend that is asked to stop jobs", HOOKS, stops=None)
+    refusing = Setup(subject, "with a backend that refuses to stop jobs", HOOKS, stops=False)
+    each = [(stopping, limit), (asked, limit // 3), (refusing, limit // 3)]
+    if subject.scripted and subject.own_hooks:
+        own = Setup(subject, "with hooks of its own", subject.own_hooks, own=True)
+        waiting = Setup(
+            subject, "the same, asked to stop jobs", subject.own_hooks, stops=None, own=True
+        )
+        each += [(own, limit), (waiting, limit // 3)]
+    for setup, most in each:
+        yield (
+            setup.name,
+            lambda ledger, s=setup, n=most: exhaust(s, [*commands(s), *moves(s)], ledger, n),  # type: ignore[misc]
+        )
+
+
+def play(subject: Subject, ledger: Ledger, promise: str, scenario: Callable[[Stage], None]) -> None:
+    """Play a scenario, and note what it finds."""
+    stage = Stage(subject, ledger)
+    try:
+        scenario(stage)
+    except BrokenPromiseError as broken:
+        ledger.broken(broken.promise, tuple(stage.path), broken.expected, broken.happened)
+    except CannotPlayError as reason:
+        ledger.note(f"{scenario.__name__}: {reason}")
+    except SojournError as error:
+        # Nothing on the way of a scenario is anything but legal.
+        happened = f"raised {type(error).__name__}: {error}"
+        ledger.broken(promise, tuple(stage.path), "it is possible", happened)
+    except Exception as error:  # noqa: BLE001  # whatever an author's code raises
+        ledger.failed(tuple(stage.path), error)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the log of thousands of contradictions small."""
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

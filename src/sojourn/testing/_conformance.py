@@ -1,0 +1,69 @@
+"""The contract of a job class, as tests to inherit."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+
+from sojourn.job import BaseJob
+from sojourn.testing._checking import Tier, parts, quiet
+from sojourn.testing._promises import PROMISES
+from sojourn.testing._report import Ledger
+from sojourn.testing._subject import Expected, Subject
+
+__all__ = ["JobConformance"]
+
+
+class JobConformance:
+    """What every job class promises; derive a test class from it, and name yours.
+
+    One test for each promise, called ``test_promise[name-of-the-promise]``. The names are an API:
+    a release adds some, and never renames one. None of them skips.
+
+    Attributes:
+        job_class: The class to prove.
+        expected: ``{(state, trigger): dest}``, written by hand; ``None`` reads the declared edges.
+        tier: How hard to look, ``"quick"`` or ``"ci"``.
+
+    Example:
+        >>> from sojourn.testing import JobConformance
+        >>> class PrintJob(BaseJob): ...
+        >>> class TestPrintJob(JobConformance):
+        ...     job_class = PrintJob
+    """
+
+    job_class: ClassVar[type[BaseJob[Any]]]
+    expected: ClassVar[Expected | None] = None
+    tier: ClassVar[Tier] = "quick"
+
+    def make_job(self) -> BaseJob[Any]:
+        """Return a new job; override this where a class is made with more than a backend and an id."""
+        raise NotImplementedError
+
+    def _look(self) -> Ledger:
+        """Look at the class once, for all tests."""
+        cls = type(self)
+        ledger: Ledger | None = cls.__dict__.get("_sj_ledger")
+        if ledger is None:
+            own = cls.make_job is not JobConformance.make_job
+            ledger = Ledger()
+            subject = Subject(self.job_class, self.make_job if own else None, self.expected)
+            with quiet():
+                for _, part in parts(subject, self.tier):
+                    part(ledger)
+            cls._sj_ledger = ledger  # type: ignore[attr-defined]
+        return ledger
+
+    @pytest.mark.parametrize("promise", PROMISES)
+    def test_promise(self, promise: str) -> None:
+        """Find no way to break the promise."""
+        found = [str(each) for each in self._look().findings.values() if each.promise == promise]
+        if found:
+            pytest.fail("\n\n".join(found), pytrace=False)
+
+    def test_no_error_on_the_way(self) -> None:
+        """Find no error in the code of the class that nobody asked for."""
+        errors = self._look().errors
+        if errors:
+            pytest.fail("\n\n".join(map(str, errors.values())), pytrace=False)

@@ -1,0 +1,707 @@
+"""Job classes that each break one promise in one place, and odd ones that break none.
+
+`PLANTED` says which promise each breaks; the kit must find it, by that name. The honest ones must
+pass, however they look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from sojourn import (
+    BaseJob,
+    Entry,
+    IllegalTransitionError,
+    JobStatus,
+    Observation,
+    State,
+    Transition,
+)
+from sojourn.errors import (
+    BackendError,
+    JobFailedError,
+    JobTimeoutError,
+    SubmitUncertainError,
+    UnknownStatusError,
+)
+from sojourn.history import NOT_GIVEN, Outcome
+from sojourn.testing import ScriptedBackend, ScriptedJob
+
+__all__ = ["HONEST", "PLANTED", "Honest", "Planted"]
+
+
+class Planted(NamedTuple):
+    """A class that breaks a promise."""
+
+    cls: type[BaseJob[Any]]
+    promise: str
+    tier: str = "quick"
+
+
+PLANTED: list[Planted] = []
+
+
+def breaks(promise: str, tier: str = "quick") -> Callable[[Any], Any]:
+    """Put a class into the gallery."""
+
+    def keep(cls: Any) -> Any:
+        PLANTED.append(Planted(cls, promise, tier))
+        return cls
+
+    return keep
+
+
+# Threads.
+
+
+class NoLock:
+    """Looks like a lock, and keeps nobody out."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        return True
+
+    def release(self) -> None:
+        pass
+
+    def __enter__(self) -> bool:
+        return True
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@breaks("calls-are-linearizable")
+class LostLock(BaseJob[Any]):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._sj_lock = NoLock()  # type: ignore[assignment]
+
+
+@breaks("calls-are-linearizable")
+class ChecksThenActs(BaseJob[Any]):
+    def finish(self, result: Any = NOT_GIVEN) -> bool:  # type: ignore[override]
+        last = self._sj_last
+        if last[0] != "RUNNING":
+            return super().finish(result)
+        self._sj_last = ("DONE", 0.0, "finish", last, ("trigger", False, None, result, 0))
+        return True
+
+
+@breaks("hooks-run-unlocked")
+class AsksUnderTheLock(BaseJob[Any]):
+    def status(self) -> JobStatus:
+        with self._sj_lock:
+            return super().status()
+
+
+# Observations.
+
+
+@breaks("stale-is-dropped")
+class StalePollIsNews(BaseJob[Any]):
+    requeue = Transition(JobStatus.RUNNING, JobStatus.QUEUED, new_attempt=True)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # What the core calls itself by can be overridden in one job only.
+        weigh = self._sj_weigh
+        self._sj_weigh = lambda evidence, attempt, since: weigh(evidence, attempt, None)  # type: ignore[method-assign]
+
+
+@breaks("stale-is-dropped")
+class BelievesTheLatest(BaseJob[Any]):
+    def observe(self, raw: object, **more: Any) -> Outcome:
+        outcome = super().observe(raw, **more)
+        if outcome == "STALE" and self.state.name == "RUNNING":
+            self._sj_last = ("QUEUED", 0.0, "start", self._sj_last, None)
+            return Outcome.ADVANCED
+        return outcome
+
+
+@breaks("unknown-is-refused")
+class CoercesUnknownWords(BaseJob[Any]):
+    def observe(self, raw: object, **more: Any) -> Outcome:
+        try:
+            return super().observe(raw, **more)
+        except UnknownStatusError:
+            return super().observe(JobStatus.RUNNING)
+
+
+@breaks("unknown-is-refused")
+class CoercesUnknownWordsInItsHook(ScriptedJob):
+    def _poll(self) -> Any:
+        word = super()._poll()
+        return word if word is None or word in self.status_map else JobStatus.RUNNING
+
+
+@breaks("unknown-is-refused")
+class SwallowsUnknownWords(BaseJob[Any]):
+    def status(self) -> JobStatus:
+        try:
+            return super().status()
+        except UnknownStatusError:
+            return self.state.status
+
+
+@breaks("final-is-final")
+class LastFinalWins(BaseJob[Any]):
+    def observe(self, raw: object, **more: Any) -> Outcome:
+        outcome = super().observe(raw, **more)
+        if outcome == "CONFLICT" and self.state.name == "ERROR" and raw == "DONE":
+            self._sj_last = ("DONE", 0.0, "finish", self._sj_last, None)
+            return Outcome.ADVANCED
+        return outcome
+
+
+@breaks("conflict-is-kept")
+class ForgetsContradictions(BaseJob[Any]):
+    @property
+    def anomalies(self) -> Any:
+        return ()
+
+
+@breaks("observation-is-weighed")
+class JumpsToTheReport(BaseJob[Any]):
+    CHECKING = State(JobStatus.RUNNING)
+    check = Transition(JobStatus.RUNNING, CHECKING)
+
+    def observe(self, raw: object, **more: Any) -> Outcome:
+        if raw == "DONE" and self.state.name == "RUNNING":
+            self.trigger("check")
+        return super().observe(raw, **more)
+
+    finish = BaseJob.finish | Transition(CHECKING, JobStatus.DONE)
+
+
+# Submitting and cancelling.
+
+
+@breaks("one-submission")
+class SubmitsTwice(ScriptedJob):
+    def _submit(self) -> Any:
+        super()._submit()
+        return super()._submit()
+
+
+@breaks("one-submission")
+class TriesAgainAfterALostAnswer(BaseJob[Any]):
+    def submit(self) -> None:
+        try:
+            super().submit()
+        except SubmitUncertainError:
+            self._submit()
+            raise
+
+
+@breaks("submit-is-settled")
+class TakesADoubtForASuccess(BaseJob[Any]):
+    def submit(self) -> None:
+        with suppress(SubmitUncertainError):
+            super().submit()
+
+
+@breaks("cancel-asks")
+class CancelsBeforeItIsConfirmed(BaseJob[Any]):
+    def cancel(self) -> bool:
+        taken = super().cancel()
+        if taken and not self.state.is_final:
+            self.trigger("cancel")
+        return taken
+
+
+@breaks("cancel-asks")
+class ConfirmsForItsBackend(ScriptedJob):
+    def _cancel(self) -> Any:
+        return super()._cancel() is not False
+
+
+@breaks("cancel-answers")
+class AlwaysSaysCancelled(BaseJob[Any]):
+    def cancel(self) -> bool:
+        super().cancel()
+        return True
+
+
+@breaks("doubt-is-reconciled")
+class FindsWhatIsNotThere(ScriptedJob):
+    def _find(self) -> Any:
+        return super()._find() or "native-0"
+
+
+# Looking.
+
+
+@breaks("status-from-memory")
+class PollsWhenFinal(BaseJob[Any]):
+    def status(self) -> JobStatus:
+        if self.state.is_final:
+            self._poll()
+        return super().status()
+
+
+@breaks("status-polls")
+class NeverPolls(BaseJob[Any]):
+    def status(self) -> JobStatus:
+        return self.state.status
+
+
+@breaks("status-agrees")
+class DoneMeansOver(BaseJob[Any]):
+    def done(self) -> bool:
+        return self.in_final_state()
+
+
+@breaks("status-never-raises")
+class RaisesBecauseTheJobFailed(BaseJob[Any]):
+    def status(self) -> JobStatus:
+        status = super().status()
+        if status == "ERROR":
+            raise JobFailedError("it failed", self.job_id())
+        return status
+
+
+@breaks("backend-error-changes-nothing")
+class FailsWhenTheLineIsDown(BaseJob[Any]):
+    def status(self) -> JobStatus:
+        try:
+            return super().status()
+        except BackendError as error:
+            self.trigger("fail", error)
+            raise
+
+
+@breaks("backend-error-changes-nothing")
+class HidesThatTheLineIsDown(BaseJob[Any]):
+    def status(self) -> JobStatus:
+        try:
+            return super().status()
+        except BackendError:
+            return self.state.status
+
+
+# Triggers and history.
+
+
+@breaks("trigger-is-strict")
+class FinishesWithoutStarting(BaseJob[Any]):
+    def finish(self, result: Any = NOT_GIVEN) -> bool:  # type: ignore[override]
+        if self.state.name == "QUEUED":
+            self.start()
+        return super().finish(result)
+
+
+@breaks("trigger-is-strict")
+class SwallowsRefusals(BaseJob[Any]):
+    def trigger(self, trigger: str, /, *args: Any, **kwargs: Any) -> bool:
+        try:
+            return super().trigger(trigger, *args, **kwargs)
+        except IllegalTransitionError:
+            return False
+
+
+@breaks("refusal-changes-nothing")
+class FailsWhenRefused(BaseJob[Any]):
+    def trigger(self, trigger: str, /, *args: Any, **kwargs: Any) -> bool:
+        try:
+            return super().trigger(trigger, *args, **kwargs)
+        except IllegalTransitionError:
+            if not self.state.is_final:
+                super().trigger("fail")
+            raise
+
+
+@breaks("may-tells")
+class SaysThatAnythingMayBe(BaseJob[Any]):
+    def may(self, trigger: str, *args: Any, **kwargs: Any) -> bool:
+        return trigger in self.lifecycle.triggers(self.state) or trigger == "finish"
+
+
+@breaks("may-tells")
+class ListsEveryTrigger(BaseJob[Any]):
+    def triggers(self) -> tuple[str, ...]:
+        return ("submit", "start", "finish", "fail", "cancel")
+
+
+@breaks("history-is-dense")
+class HistoryWithAHole(BaseJob[Any]):
+    @property
+    def history(self) -> tuple[Entry, ...]:
+        return tuple(entry for entry in super().history if entry.number != 2)
+
+
+@breaks("history-is-honest")
+class CountsNoAttempts(BaseJob[Any]):
+    requeue = Transition(JobStatus.RUNNING, JobStatus.QUEUED, new_attempt=True)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._sj_commit = self._forget  # type: ignore[method-assign]
+
+    def _forget(self, plan: Any, at: Any, more: Any) -> None:
+        self._sj_last = (plan.dest, at, plan.trigger, self._sj_last, more)
+
+
+@breaks("state-is-last-entry")
+class KeepsAStateOfItsOwn(BaseJob[Any]):
+    @property
+    def state(self) -> State:
+        state = super().state
+        return self.lifecycle.state("QUEUED") if state.name == "RUNNING" else state
+
+
+@breaks("payload-is-kept")
+class TakesNoneForNothing(BaseJob[Any]):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        known = self._sj_result
+        self._sj_result = lambda: NOT_GIVEN if known() is None else known()  # type: ignore[method-assign]
+
+
+# Waiting and results.
+
+
+@breaks("deadline-is-kept")
+class Oversleeps(BaseJob[Any]):
+    def wait_for_final_state(self, timeout: float | None = None, *rest: Any, **more: Any) -> None:
+        super().wait_for_final_state(None if timeout is None else timeout * 1.5, *rest, **more)
+
+
+@breaks("deadline-is-kept")
+class GivesUpInSilence(BaseJob[Any]):
+    def wait_for_final_state(self, *args: Any, **more: Any) -> None:
+        with suppress(JobTimeoutError):
+            super().wait_for_final_state(*args, **more)
+
+
+@breaks("wait-wakes")
+class SleepsThroughPushes(BaseJob[Any]):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._sj_wake = lambda watch: None  # type: ignore[method-assign]
+
+
+@breaks("wait-polls")
+class GivesUpAtTheFirstTrouble(BaseJob[Any]):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._sj_transient = lambda error: False  # type: ignore[method-assign]
+
+
+@breaks("wait-polls")
+class PollsTooSeldom(BaseJob[Any]):
+    def wait_for_final_state(
+        self, timeout: Any = None, wait: float = 5, callback: Any = None
+    ) -> None:
+        super().wait_for_final_state(timeout, wait * 2, callback)
+
+
+@breaks("wait-tells")
+class KeepsTheEndToItself(BaseJob[Any]):
+    def wait_for_final_state(
+        self, timeout: Any = None, wait: float = 5, callback: Any = None
+    ) -> None:
+        def tell(job_id: str, status: JobStatus, job: Any) -> None:
+            if callback is not None and not status.is_final:
+                callback(job_id, status, job)
+
+        super().wait_for_final_state(timeout, wait, tell)
+
+
+@breaks("result-is-kept")
+class LosesItsResult(BaseJob[Any]):
+    asked = False
+
+    def result(self, timeout: float | None = None) -> Any:
+        result = super().result(timeout)
+        if self.asked:
+            return None
+        self.asked = True
+        return result
+
+
+@breaks("result-is-kept")
+class ReturnsNone(BaseJob[Any]):
+    def result(self, timeout: float | None = None) -> Any:
+        super().result(timeout)
+
+
+@breaks("result-is-kept")
+class FetchesEveryTime(BaseJob[Any]):
+    def result(self, timeout: float | None = None) -> Any:
+        super().result(timeout)
+        return self._fetch_result()
+
+
+@breaks("result-raises")
+class ReturnsNothingWhenItFailed(BaseJob[Any]):
+    def result(self, timeout: float | None = None) -> Any:
+        with suppress(JobFailedError):
+            return super().result(timeout)
+
+
+# Outsiders, and what is kept.
+
+
+@breaks("callbacks-once")
+class CallsTwice(BaseJob[Any]):
+    def add_callback(self, callback: Any) -> Any:
+        def twice(job: Any, entry: Entry) -> None:
+            callback(job, entry)
+            callback(job, entry)
+
+        return super().add_callback(twice)
+
+
+@breaks("callbacks-in-order")
+class CallsOutOfOrder(BaseJob[Any]):
+    def add_callback(self, callback: Any) -> Any:
+        held: list[Entry] = []
+
+        def late(job: Any, entry: Entry) -> None:
+            if entry.number == 2:
+                held.append(entry)
+                return
+            callback(job, entry)
+            while held:
+                callback(job, held.pop())
+
+        return super().add_callback(late)
+
+
+@breaks("callbacks-are-harmless")
+class RemovesNobody(BaseJob[Any]):
+    def add_callback(self, callback: Any) -> Any:
+        super().add_callback(callback)
+        return lambda: None
+
+
+@breaks("journal-comes-first")
+class KeepsAfterwards(BaseJob[Any]):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._commit = self._sj_commit
+        self._sj_commit = self._late  # type: ignore[method-assign]
+
+    def _late(self, plan: Any, at: Any, more: Any) -> None:
+        watch = self._sj_watch
+        if watch is None or watch.journal is None:
+            self._commit(plan, at, more)
+            return
+        journal, watch.journal = watch.journal, None
+        self._commit(plan, at, more)
+        watch.journal = journal
+        journal.append(self.job_id(), self.history[-1])
+
+
+@breaks("pickle-is-a-snapshot")
+class PicklesAlive(BaseJob[Any]):
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
+        super().__setstate__(attributes)
+        self._sj_watch = None
+
+
+@breaks("no-copies")
+class CanBeCopied(BaseJob[Any]):
+    def __copy__(self) -> Any:
+        return self
+
+
+@breaks("identity-is-kept")
+class ChangesItsName(BaseJob[Any]):
+    def job_id(self) -> str:
+        return super().job_id().upper()
+
+
+# Honest ones.
+
+
+class Honest(NamedTuple):
+    """An odd class that keeps every promise, and how a job of it is made."""
+
+    cls: type[BaseJob[Any]]
+    factory: Callable[[], Any] | None = None
+
+
+class Empty(BaseJob[Any]):
+    """Adds nothing."""
+
+
+class Slotted(BaseJob[Any]):
+    """Has no dictionary."""
+
+    __slots__ = ()
+
+
+class CountsCalls(BaseJob[Any]):
+    """Overrides every method, and changes nothing."""
+
+    calls = 0
+
+    def _count(self) -> None:
+        self.calls += 1
+
+    def submit(self) -> None:
+        self._count()
+        super().submit()
+
+    def status(self) -> JobStatus:
+        self._count()
+        return super().status()
+
+    def cancel(self) -> bool:
+        self._count()
+        return super().cancel()
+
+    def result(self, timeout: float | None = None) -> Any:
+        self._count()
+        return super().result(timeout)
+
+    def trigger(self, trigger: str, /, *args: Any, **kwargs: Any) -> bool:
+        self._count()
+        return super().trigger(trigger, *args, **kwargs)
+
+    def observe(self, raw: object, **more: Any) -> Outcome:
+        self._count()
+        return super().observe(raw, **more)
+
+    def finish(self, result: Any = NOT_GIVEN) -> bool:  # type: ignore[override]
+        self._count()
+        return super().finish(result)
+
+    @property
+    def state(self) -> State:
+        return super().state
+
+
+class RemembersTheEnd(BaseJob[Any]):
+    """Answers a final status from a cache of its own."""
+
+    _status: JobStatus | None = None
+
+    def status(self) -> JobStatus:
+        if self._status is None:
+            status = super().status()
+            if status.is_final:
+                self._status = status
+            return status
+        return self._status
+
+
+class ParsesItsResult(BaseJob[Any]):
+    """Makes something of the result that it fetches."""
+
+    def result(self, timeout: float | None = None) -> Any:
+        return ("parsed", super().result(timeout))
+
+
+class Guarded(BaseJob[Any]):
+    """Has conditions and branches."""
+
+    HELD = State(JobStatus.QUEUED, on_enter="_note", on_exit="_note")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.notes: list[str] = []
+
+    def _open(self, event: Any) -> bool:
+        return len(self.notes) < 3
+
+    def _never(self, event: Any) -> bool:
+        return False
+
+    def _note(self, event: Any) -> None:
+        self.notes.append(event.transition.dest)
+
+    hold = Transition(JobStatus.QUEUED, HELD, conditions="_open", after="_note")
+    start = Transition(HELD, JobStatus.RUNNING, unless="_open") | BaseJob.start
+    resume = Transition(HELD, JobStatus.QUEUED, conditions="_never") | Transition(
+        HELD, JobStatus.RUNNING
+    )
+
+
+class Precheck(BaseJob[Any]):
+    """Takes a detour before it is submitted, and has other names for everything."""
+
+    CHECKED = State(JobStatus.INITIALIZING)
+    check = Transition(JobStatus.INITIALIZING, CHECKED)
+    handed_over = Transition([JobStatus.INITIALIZING, CHECKED], JobStatus.QUEUED, trigger="submit")
+    start = None
+    begin = Transition(JobStatus.QUEUED, JobStatus.RUNNING, trigger="go_on")
+    status_map = {0: JobStatus.QUEUED, ("r", 1): JobStatus.RUNNING, b"!": "DONE", None: "ERROR"}
+
+
+class Restarts(BaseJob[Any]):
+    """Starts new attempts from anywhere, and stays where it is with one of them."""
+
+    requeue = Transition(JobStatus.RUNNING, JobStatus.QUEUED, new_attempt=True)
+    again = Transition(JobStatus.RUNNING, JobStatus.RUNNING, new_attempt=True)
+    look = Transition(JobStatus.RUNNING, JobStatus.RUNNING)
+
+
+class NeedsMore(BaseJob[Any]):
+    """Is made with more than a backend and an id."""
+
+    def __init__(self, client: Any, job_id: str, circuit: str, *, shots: int) -> None:
+        super().__init__(client, job_id, metadata={"shots": shots})
+        self.circuit = circuit
+
+    def _submit(self) -> Any:
+        return self.backend().run(self.circuit)
+
+
+class Equal(BaseJob[Any]):
+    """Is equal to jobs of the same id, and so has no hash."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Equal) and other.job_id() == self.job_id()
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Client(ScriptedBackend):
+    """Speaks the language of some service."""
+
+    def enqueue(self, token: str) -> dict[str, Any]:
+        return {"id": self.ask("submit")}
+
+    def where(self, native_id: str) -> dict[str, Any] | None:
+        word = self.ask("poll")
+        return None if word is None else {"word": word}
+
+
+class SpeaksItsOwnLanguage(BaseJob[Any]):
+    """Has hooks of its own, which ask a client."""
+
+    def _submit(self) -> Any:
+        return self.backend().enqueue(self.job_id())["id"]
+
+    def _poll(self) -> Any:
+        answer = self.backend().where(self.native_id)
+        return None if answer is None else Observation(answer["word"], reason="so it says")
+
+
+class Keeps(SpeaksItsOwnLanguage):
+    """Keeps what it cannot pickle, and a class under it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.words: Iterator[str] = (word for word in ())
+
+
+HONEST = [
+    Honest(Empty),
+    Honest(Slotted),
+    Honest(CountsCalls),
+    Honest(RemembersTheEnd),
+    Honest(ParsesItsResult),
+    Honest(Guarded),
+    Honest(Precheck),
+    Honest(Restarts),
+    Honest(NeedsMore, lambda: NeedsMore(object(), "job-1", "bell", shots=100)),
+    Honest(Equal),
+    Honest(SpeaksItsOwnLanguage, lambda: SpeaksItsOwnLanguage(Client(), "job-1")),
+    Honest(Keeps, lambda: Keeps(Client(), "job-1")),
+    Honest(ScriptedJob),
+]

@@ -1,0 +1,240 @@
+"""The testing kit finds what is planted, passes what is honest, and refuses what it cannot test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from batch_job import ChecksumJob
+from job_oracle import BASE, SHOP
+from kit_gallery import HONEST, PLANTED, Empty, Honest, Planted
+from machine_shop import Controller, MachineShop, MachineShopJob, Program
+from sojourn import BaseJob, JobStatus, State, Transition
+from sojourn.testing import (
+    PROMISES,
+    FactoryError,
+    JobConformance,
+    ScriptedBackend,
+    check_job_class,
+    shortest_paths,
+    transition_cover,
+)
+from sojourn.testing._checking import parts, quiet
+from sojourn.testing._exhaustive import exhaust, moves
+from sojourn.testing._report import Ledger
+from sojourn.testing._subject import Setup, Subject
+
+caught: Counter[str] = Counter()
+
+
+class TestEmpty(JobConformance):
+    job_class = Empty
+    expected = BASE
+
+
+class TestMachineShopJob(JobConformance):
+    job_class = MachineShopJob
+    expected = SHOP
+
+    def make_job(self) -> BaseJob[Any]:
+        return MachineShopJob(MachineShop(Controller()), "p-1", Program("bracket"))
+
+
+class TestChecksumJob(JobConformance):
+    job_class = ChecksumJob
+    expected = {**BASE, ("RUNNING", "requeue"): "QUEUED"}
+
+    def make_job(self) -> BaseJob[Any]:
+        return ChecksumJob(None, "c-1", "hello.txt")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.cls.__name__)
+def test_a_planted_bug_is_found_by_the_name_of_its_promise(planted: Planted) -> None:
+    ledger = Ledger()
+
+    with quiet():
+        for _, part in parts(Subject(planted.cls), planted.tier):  # type: ignore[arg-type]
+            part(ledger)
+            if found := [f for f in ledger.findings.values() if f.promise == planted.promise]:
+                break
+
+    assert found, [str(each) for each in ledger.findings.values()]
+    assert PROMISES[planted.promise] in str(found[0])
+    assert found[0].path
+    caught[planted.tier] += 1
+
+
+def test_the_gallery_is_large_and_every_bug_of_it_is_caught() -> None:
+    print(f"planted bugs caught: {dict(caught)} of {len(PLANTED)}")
+    assert len(PLANTED) >= 25
+    assert len({planted.promise for planted in PLANTED}) >= 25
+
+
+@pytest.mark.parametrize("honest", HONEST, ids=lambda honest: honest.cls.__name__)
+def test_an_honest_class_passes_however_odd_it_is(honest: Honest) -> None:
+    report = check_job_class(honest.cls, factory=honest.factory)
+
+    assert report.ok, str(report)
+    assert report.findings == report.errors == ()
+    assert report.calls > 500
+    assert str(report).startswith(f"{honest.cls.__name__}: no promise is broken (quick: ")
+
+
+def test_a_finding_reads_as_a_path() -> None:
+    class Hasty(BaseJob[Any]):
+        def cancel(self) -> bool:
+            return self.trigger("cancel")
+
+    report = check_job_class(Hasty)
+
+    assert not report.ok
+    finding = next(each for each in report.findings if each.promise == "cancel-asks")
+    assert "submit()" in finding.path[0]
+    assert finding.path[-1].startswith("cancel()")
+    lines = [line.split()[0] for line in str(finding).splitlines()]
+    assert lines[:5] == ["cancel-asks:", "from", "do", "expected", "happened"]
+
+
+def test_an_edge_that_the_table_does_not_have_is_found() -> None:
+    class Shortcut(BaseJob[Any]):
+        skip = Transition(JobStatus.QUEUED, JobStatus.DONE)
+
+    assert check_job_class(Shortcut).ok
+    report = check_job_class(Shortcut, expected=BASE)
+
+    assert not report.ok
+    assert "skip" in str(report)
+
+
+def test_an_error_of_the_author_s_code_is_no_finding_and_no_pass() -> None:
+    class Broken(BaseJob[Any]):
+        start = Transition(JobStatus.QUEUED, JobStatus.RUNNING, after="_divide")
+
+        def _divide(self, event: Any) -> None:
+            raise ZeroDivisionError("in the author's code")
+
+    report = check_job_class(Broken)
+
+    assert not report.ok
+    assert any("ZeroDivisionError: in the author's code" in str(each) for each in report.errors)
+    assert "_divide" in str(report.errors[0])
+
+
+ONE = Empty("backend", "j-1")
+
+
+def _fail() -> Any:
+    raise ConnectionError("no network")
+
+
+BAD: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
+    "no class": (lambda: check_job_class(ONE), TypeError, "give it Empty"),  # type: ignore[arg-type]
+    "another class": (lambda: check_job_class(dict), TypeError, r"class dict\(BaseJob\)"),  # type: ignore[arg-type]
+    "the root": (lambda: check_job_class(BaseJob), TypeError, "derives from it"),
+    "a factory that fails": (
+        lambda: check_job_class(Empty, factory=_fail),
+        FactoryError,
+        "failed: ConnectionError: no network; it must make a new job",
+    ),
+    "the same job twice": (
+        lambda: check_job_class(Empty, factory=lambda: ONE),
+        FactoryError,
+        "the same job twice; make a new job with every call",
+    ),
+    "a factory of something else": (
+        lambda: check_job_class(Empty, factory=lambda: "a job"),  # type: ignore[arg-type, return-value]
+        FactoryError,
+        "must return a new Empty",
+    ),
+    "no factory where one is needed": (
+        lambda: check_job_class(ChecksumJob),
+        FactoryError,
+        "give factory=lambda: ChecksumJob",
+    ),
+    "unknown states": (
+        lambda: check_job_class(Empty, expected={**BASE, ("QUEUED", "hold"): "HELD"}),
+        ValueError,
+        "expected names HELD, and Empty has no such state; its states are CANCELLED",
+    ),
+    "no such tier": (lambda: check_job_class(Empty, tier="slow"), ValueError, "'quick' or 'ci'"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_tested_is_an_error_that_says_what_to_write(case: str) -> None:
+    call, kind, words = BAD[case]
+
+    with pytest.raises(kind, match=words):
+        call()
+
+
+def test_a_job_that_is_not_new_is_refused() -> None:
+    def used() -> Any:
+        job = Empty("backend", "j-1")
+        job.submit()
+        return job
+
+    with pytest.raises(FactoryError, match="QUEUED already"):
+        check_job_class(Empty, factory=used)
+
+
+def test_a_class_of_forty_states_is_exhausted() -> None:
+    names = [f"STEP_{number}" for number in range(34)]
+    body: dict[str, Any] = {name: State(JobStatus.RUNNING) for name in names}
+    way = ["RUNNING", *names, "DONE"]
+    for number, (source, dest) in enumerate(pairwise(way)):
+        name = "finish" if dest == "DONE" else f"step_{number}"
+        body[name] = Transition(source, dest)
+    cls = type(BaseJob)("Long", (BaseJob,), body)
+    ledger = Ledger()
+
+    subject = Subject(cls)
+    setup = Setup(subject, "moves", ())
+    exhaust(setup, moves(setup), ledger)
+
+    print(f"{ledger.calls} calls on {ledger.jobs} jobs in {ledger.worlds} situations")
+    assert not ledger.findings
+    assert ledger.states == {*names, *JobStatus}
+
+
+def test_every_transition_is_covered_by_few_paths() -> None:
+    cover = transition_cover(MachineShopJob)
+
+    assert {edge for path in cover for edge in path} == set(MachineShopJob.lifecycle.transitions)
+    for path in cover:
+        assert path[0].source == MachineShopJob.INITIALIZING
+        assert all(one.dest == two.source for one, two in pairwise(path))
+    assert len(cover) <= len(MachineShopJob.lifecycle.transitions)
+    paths = shortest_paths(MachineShopJob.lifecycle)
+    assert [edge.trigger for edge in paths["INSPECTING"]] == ["submit", "start", "inspect"]
+
+
+def test_a_backend_is_asked_only_what_it_knows() -> None:
+    with pytest.raises(TypeError, match="the questions are submit, poll"):
+        ScriptedBackend().script(where=["QUEUED"])
+    with pytest.raises(ValueError, match="give at least one answer"):
+        ScriptedBackend(poll=[])
+
+
+def test_the_kit_needs_hypothesis_and_pytest_only_where_it_uses_them() -> None:
+    code = """
+import sys
+sys.modules["hypothesis"] = sys.modules["pytest"] = None
+from sojourn.testing import ScriptedJob, check_job_class
+assert check_job_class(ScriptedJob).ok
+for name in ("job_classes", "JobConformance"):
+    try:
+        getattr(sys.modules["sojourn.testing"], name)
+    except ModuleNotFoundError as error:
+        assert 'pip install "sojourn[testing]"' in str(error), error
+    else:
+        raise SystemExit(name)
+"""
+
+    subprocess.run([sys.executable, "-c", code], check=True)
