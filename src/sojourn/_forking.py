@@ -45,7 +45,8 @@ def _forget_threads(job: Handle) -> None:
     """Forget what threads of the parent process were about to do with ``job``."""
     watch, facts = job._sj_watch, job._sj_facts
     if watch is not None:
-        watch.waiters, watch.drain, watch.busy = [], threading.RLock(), False
+        watch.waiters, watch.enders = [], []
+        watch.drain, watch.busy = threading.RLock(), False
     if facts is not None:
         facts.look = facts.fetch = None
         if facts.claim.kind == "sending" and not facts.claim.claimant._is_owned():

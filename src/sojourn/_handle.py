@@ -53,6 +53,7 @@ class Watch:
         journal: Where entries become durable before they are seen.
         sealed: Why the job changes no more (it is a snapshot), or ``""``.
         waiters: Whose ``release()`` is called at the next change: locks of threads that sleep.
+        enders: The same, for those who want to know of the end only.
         registrations: Outsiders to be called, in order of registration.
         told: The latest record that was announced to them, its number and its attempt.
         drain: Held by the thread that announces.
@@ -62,6 +63,7 @@ class Watch:
     __slots__ = (
         "busy",
         "drain",
+        "enders",
         "journal",
         "registrations",
         "sealed",
@@ -74,6 +76,7 @@ class Watch:
         self.journal: Journal | None = None
         self.sealed = ""
         self.waiters: list[Any] = []
+        self.enders: list[Any] = []
         self.registrations: tuple[Any, ...] = ()
         self.told: tuple[Record | None, int, int] = (None, 0, 1)
         self.drain = threading.RLock()
@@ -82,7 +85,9 @@ class Watch:
     @property
     def idle(self) -> bool:
         """Whether nobody wants to know any more."""
-        return self.journal is None and not (self.sealed or self.waiters or self.registrations)
+        return self.journal is None and not (
+            self.sealed or self.waiters or self.enders or self.registrations
+        )
 
 
 class Claim(NamedTuple):

@@ -81,20 +81,29 @@ class Telling(Handle):
             )
             raise self._sj_rules.reentry(self._sj_id, what, self._sj_last[0], reason)
 
-    def _sj_await_change(self, seen: Record, waiter: Any) -> bool:
-        """Have ``waiter.release()`` called at the next change; ``False`` if there was one already."""
+    def _sj_await_change(self, seen: Record, waiter: Any, *, end: bool = False) -> bool:
+        """Have ``waiter.release()`` called at the next change; ``False`` if there was one already.
+
+        Args:
+            seen: The record that the caller has seen.
+            waiter: A lock, or what behaves like one.
+            end: Wait for the change that ends the job, and sleep through all others.
+        """
         with self._sj_lock:
             if self._sj_last is not seen:
                 return False
-            self._sj_watching().waiters.append(waiter)
+            watch = self._sj_watching()
+            (watch.enders if end else watch.waiters).append(waiter)
             return True
 
     def _sj_await_no_more(self, waiter: Any) -> None:
         with self._sj_lock:
             watch = self._sj_watch
             if watch is not None:
-                with contextlib.suppress(ValueError):  # whoever woke it has removed it
-                    watch.waiters.remove(waiter)
+                for waiters in (watch.waiters, watch.enders):
+                    if waiter in waiters:
+                        with contextlib.suppress(ValueError):  # whoever woke it has removed it
+                            waiters.remove(waiter)
                 self._sj_unwatch(watch)
 
     def _sj_unwatch(self, watch: Watch) -> None:
@@ -122,11 +131,13 @@ class Telling(Handle):
 
     def _sj_wake(self, watch: Watch) -> None:
         # Released before it is removed: an interrupt in between wakes it twice, and not never.
-        for waiter in tuple(watch.waiters):
-            with contextlib.suppress(RuntimeError):  # another thread has woken it
-                waiter.release()
-            with contextlib.suppress(ValueError):  # … or it has gone
-                watch.waiters.remove(waiter)
+        over = self._sj_last[0] in self._sj_rules.finals
+        for waiters in (watch.waiters, watch.enders) if over else (watch.waiters,):
+            for waiter in tuple(waiters):
+                with contextlib.suppress(RuntimeError):  # another thread has woken it
+                    waiter.release()
+                with contextlib.suppress(ValueError):  # … or it has gone
+                    waiters.remove(waiter)
 
     def _sj_announce(self, watch: Watch) -> bool:
         mine = False

@@ -99,14 +99,17 @@ class Waiting(Looking, Generic[T]):
             if timeout is not None and deadline is not None and now >= deadline:
                 raise JobTimeoutError(self._sj_id, seen[0], timeout) from fault
             due = rhythm.due() if self._sj_pollable() else now + rhythm.longest
-            self._sj_sleep(seen, min(due, math.inf if deadline is None else deadline) - now)
+            # Whoever cannot poll, and reports to nobody, need not look at what comes before the end.
+            end = callback is None and not overrides(self._poll, Looking._poll)
+            seconds = min(due, math.inf if deadline is None else deadline) - now
+            self._sj_sleep(seen, seconds, end=end)
 
-    def _sj_sleep(self, seen: Record, seconds: float) -> None:
-        """Sleep until the record is no longer ``seen``, or time is over."""
+    def _sj_sleep(self, seen: Record, seconds: float, *, end: bool) -> None:
+        """Sleep until the record is no longer ``seen``, or the job is over, or time is."""
         waiter = threading.Lock()
         waiter.acquire()
         try:
-            if self._sj_await_change(seen, waiter):
+            if self._sj_await_change(seen, waiter, end=end):
                 _clock.wait(waiter, seconds)
         finally:
             self._sj_await_no_more(waiter)

@@ -7,7 +7,6 @@ are stopped. No shell is involved; ``["sh", "-c", line]`` asks for one.
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import re
 import shutil
@@ -19,10 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from sojourn.backends._groups import Group, Keeper, describe_exit
-from sojourn.backends._slots import Slots, whole_number
+from sojourn.backends._slots import LocalJob, Slots, seconds_of, whole_number
 from sojourn.errors import CannotRunError, CommandError
 from sojourn.history import Journal
-from sojourn.job import BaseJob
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["CommandBackend", "CommandJob", "CommandResult"]
@@ -49,7 +47,7 @@ class CommandResult:
     stderr: Path
 
 
-class CommandJob(BaseJob[CommandResult]):
+class CommandJob(LocalJob[CommandResult]):
     """A command; `CommandBackend.run` makes it.
 
     It is DONE if the command exits with code 0, and in ERROR with a `CommandError` for any other
@@ -92,7 +90,7 @@ class CommandJob(BaseJob[CommandResult]):
         self.name: str = Path(self.command[0]).name if name is None else name
         self.cwd: Path | None = None if cwd is None else _check_directory(cwd, self.command)
         self.env: dict[str, str] | None = None if env is None else _check_env(env)
-        self.timeout: float | None = _check_seconds("timeout", timeout)
+        self.timeout: float | None = seconds_of("timeout", timeout)
         _find_program(self.command, self.cwd, self.env)
         self.folder: Path = backend.folder / _safe(job_id)
         self.pid: int | None = None
@@ -106,17 +104,6 @@ class CommandJob(BaseJob[CommandResult]):
     def stderr_path(self) -> Path:
         """The file with what it has written to stderr; there once it runs."""
         return self.folder / "stderr"
-
-    def _submit(self) -> None:
-        self.backend()._take(self)
-
-    def _find(self) -> str | None:
-        found: str | None = self.backend()._find(self)
-        return found
-
-    def _cancel(self) -> bool | None:
-        stopped: bool | None = self.backend()._stop(self)
-        return stopped
 
     def _fetch_result(self) -> CommandResult:
         return CommandResult(0, self.stdout_path, self.stderr_path)
@@ -159,7 +146,7 @@ class CommandBackend(Slots[CommandJob]):
         if not hasattr(os, "killpg"):
             raise CannotRunError("a command backend", "this system has no process groups")
         super().__init__(whole_number("slots", slots))
-        self._grace = _check_seconds("grace", grace) or 0.0
+        self._grace = seconds_of("grace", grace) or 0.0
         self._patience = 2 * self._grace + 5.0
         self._keeper = Keeper()
         self._temporary = folder is None
@@ -347,16 +334,6 @@ def _check_directory(cwd: object, command: tuple[str, ...]) -> Path:
         why = "is not a directory" if path.exists() else "is not there"
         raise CannotRunError(f"command {command[0]!r}", f"its directory {str(path)!r} {why}")
     return path
-
-
-def _check_seconds(what: str, seconds: object) -> float | None:
-    if seconds is None:
-        return None
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-        raise TypeError(f"{what} must be a number of seconds, not {seconds!r:.80}")
-    if math.isnan(seconds) or seconds < 0:
-        raise ValueError(f"{what} must be a number of seconds, 0 or more, not {seconds!r}")
-    return float(seconds)
 
 
 def _find_program(command: tuple[str, ...], cwd: Path | None, env: dict[str, str] | None) -> None:

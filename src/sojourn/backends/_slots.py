@@ -7,6 +7,7 @@ A job is taken up by exactly one thread, or cancelled before that, and whoever t
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import secrets
 import threading
@@ -19,14 +20,38 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from sojourn import _clock
 from sojourn._handle import logger
+from sojourn._waiting import T
 from sojourn.errors import CannotRunError
 from sojourn.job import BaseJob
 from sojourn.lifecycle import JobStatus
 
-__all__ = ["Slot", "Slots", "whole_number"]
+__all__ = ["LocalJob", "Slot", "Slots", "seconds_of", "whole_number"]
 
 J = TypeVar("J", bound=BaseJob[Any])
 C_contra = TypeVar("C_contra", bound=BaseJob[Any], contravariant=True)
+
+
+class LocalJob(BaseJob[T]):
+    """A job of a local backend: its hooks ask the backend, its result is in memory."""
+
+    __slots__ = ()
+
+    def _submit(self) -> None:
+        self.backend()._take(self)
+
+    def _find(self) -> str | None:
+        found: str | None = self.backend()._find(self)
+        return found
+
+    def _cancel(self) -> bool | None:
+        stopped: bool | None = self.backend()._stop(self)
+        return stopped
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """Reduce the job to a snapshot that has its result."""
+        if self.state.name == "DONE":
+            self.result()  # from now on the job itself keeps it
+        return super().__reduce_ex__(protocol)
 
 
 class Slot(Protocol[C_contra]):
@@ -288,6 +313,22 @@ def whole_number(name: str, value: object) -> int:
     if value < 1:
         raise ValueError(f"{name} must be 1 or more, not {value}")
     return value
+
+
+def seconds_of(what: str, seconds: object) -> float | None:
+    """Return a number of seconds that makes sense, or ``None``.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is negative, or not a number of anything.
+    """
+    if seconds is None:
+        return None
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        raise TypeError(f"{what} must be a number of seconds, not {seconds!r:.80}")
+    if math.isnan(seconds) or seconds < 0:
+        raise ValueError(f"{what} must be a number of seconds, 0 or more, not {seconds!r}")
+    return float(seconds)
 
 
 _alive: weakref.WeakSet[Slots[Any]] = weakref.WeakSet()

@@ -1,0 +1,116 @@
+"""Functions as jobs: the handle, and what a function sees of the job that runs it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+from sojourn._waiting import T
+from sojourn.backends._slots import LocalJob
+from sojourn.history import NOT_GIVEN, Journal
+
+__all__ = ["CurrentJob", "FunctionJob", "StopRequested", "current_job", "name_of"]
+
+
+class StopRequested(BaseException):
+    """A function raises it to say that it has stopped because its job was asked to.
+
+    Its job is CANCELLED then. In a process it is raised by itself, wherever the function is, when
+    the job is cancelled. It is no ``Exception``, so that ``except Exception`` does not catch it.
+    """
+
+
+class CurrentJob(Protocol):
+    """What a running function sees of its job."""
+
+    def job_id(self) -> str:
+        """Return the id of the job."""
+        ...
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether the function is asked to stop."""
+        ...
+
+
+running: ContextVar[CurrentJob | None] = ContextVar("sojourn_running", default=None)
+
+
+def current_job() -> CurrentJob:
+    """Return the job that runs this function.
+
+    In a thread it is the job itself; in a process, where the job is not, something that knows its
+    id and whether it is to stop.
+
+    Raises:
+        LookupError: No job runs this function.
+
+    Example:
+        >>> from sojourn.backends import ThreadBackend, current_job
+        >>> with ThreadBackend(workers=1) as backend:
+        ...     job = backend.run(lambda: current_job().job_id())
+        ...     job.result() == job.job_id()
+        True
+    """
+    job = running.get()
+    if job is None:
+        raise LookupError(
+            "no job runs this function; current_job() is for functions that were given to run()"
+        )
+    return job
+
+
+class FunctionJob(LocalJob[T]):
+    """A call of a function; `ThreadBackend.run` and `ProcessBackend.run` make it.
+
+    It is DONE if the function returns, and in ERROR with what the function raises, but CANCELLED
+    if it was asked to stop and raises `StopRequested`. Its snapshot has the result with it.
+    """
+
+    __slots__ = ("_call", "_value")
+
+    def __init__(
+        self,
+        backend: Any,
+        job_id: str,
+        function: Callable[..., T],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        """Make a job for ``function(*args, **kwargs)``; `submit` hands it to the backend.
+
+        Raises:
+            TypeError: It cannot be called, or it is a coroutine function.
+            CannotRunError: The backend cannot run it.
+        """
+        super().__init__(backend, job_id, metadata=metadata, journal=journal)
+        if not callable(function):
+            raise TypeError(f"a function must be callable, not {function!r:.80}")
+        if inspect.iscoroutinefunction(function):
+            raise TypeError(
+                f"{name_of(function)} is a coroutine function, which only an event loop can run; "
+                "run a function that calls asyncio.run()"
+            )
+        self._value: Any = NOT_GIVEN
+        self._call: Any = backend._prepare(function, args, kwargs or {})
+
+    def _fetch_result(self) -> T:
+        value: T = self._value
+        return value
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """Reduce the job to a snapshot, with its result and without its call."""
+        make, core, attributes = super().__reduce_ex__(protocol)
+        # A call need not pickle.
+        return make, core, {k: v for k, v in attributes.items() if k not in ("_call", "_value")}
+
+
+def name_of(function: Any) -> str:
+    """Return what a function is called in messages."""
+    named = getattr(function, "__qualname__", None) or repr(function)
+    return f"{getattr(function, '__module__', None) or ''}.{named}".strip(".")

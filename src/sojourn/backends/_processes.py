@@ -1,0 +1,266 @@
+"""Functions in processes of their own pool.
+
+Two libraries were tried for the pool. `loky` 3.7 (BSD) breaks the whole executor when one worker
+is killed, and cannot stop a call that runs. `pebble` 5.2 (LGPL) fails only the job of a killed
+worker and stops running calls, but it signals the worker alone, so that what a function has
+started is left behind, and its workers outlive an owner that is killed. Here every worker leads a
+process group, has a pipe of its own, and shares no lock with any other.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from multiprocessing import connection, process, spawn
+from typing import Any, ParamSpec, TypeVar
+
+from sojourn.backends._functions import FunctionJob, name_of
+from sojourn.backends._groups import Group, Keeper, describe_exit
+from sojourn.backends._slots import Slots, seconds_of, whole_number
+from sojourn.backends._worker import RemoteTraceback
+from sojourn.errors import CannotRunError, WorkerError
+from sojourn.lifecycle import JobStatus
+
+__all__ = ["ProcessBackend"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class ProcessBackend(Slots[FunctionJob[Any]]):
+    """Runs Python functions in worker processes, so many at a time; the others wait in order.
+
+    A context manager: leaving the block waits for all of them, leaving it by an exception cancels
+    them. A function and its arguments must pickle, and so must what it returns. A script that
+    uses it begins its work under ``if __name__ == "__main__":``, because the workers import it. A
+    function that is cancelled gets a `StopRequested`; it, and all that it has started, is killed
+    if that takes longer than ``grace``. POSIX only.
+
+    Example:
+        >>> from sojourn.backends import ProcessBackend
+        >>> with ProcessBackend(workers=1) as backend:
+        ...     job = backend.run(pow, 2, 100, mod=7)
+        >>> job.result()
+        2
+    """
+
+    kind = "process backend"
+
+    def __init__(self, workers: int, *, grace: float = 5.0) -> None:
+        """Make a backend; processes are started when they are needed.
+
+        Args:
+            workers: How many functions run at the same time.
+            grace: Seconds between asking a function to stop and killing its process.
+
+        Raises:
+            TypeError: Something is of a wrong type.
+            ValueError: ``workers`` is below 1, or ``grace`` is negative.
+            CannotRunError: A worker makes it, while it imports the main module.
+        """
+        if not hasattr(os, "killpg"):
+            raise CannotRunError("a process backend", "this system has no process groups")
+        if getattr(process.current_process(), "_inheriting", False):
+            raise CannotRunError(
+                "a process backend",
+                "a worker is importing this module, and would start workers of its own; "
+                "put what starts jobs under if __name__ == '__main__':",
+            )
+        super().__init__(whole_number("workers", workers))
+        self._grace = seconds_of("grace", grace) or 0.0
+        self._patience = 2 * self._grace + 5.0
+        self._keeper = Keeper()
+        self._lifeline: tuple[int, int] | None = None
+
+    def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> FunctionJob[T]:
+        """Submit ``function(*args, **kwargs)``.
+
+        Returns:
+            The job, submitted.
+
+        Raises:
+            TypeError: It cannot be called, or it is a coroutine function.
+            CannotRunError: The call does not pickle, or the backend is closed.
+        """
+        self._check_open("a function")
+        job: FunctionJob[T] = FunctionJob(self, self._name_job(), function, args, kwargs)
+        job.submit()
+        return job
+
+    def _prepare(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> object:
+        name = name_of(function)
+        try:
+            payload = pickle.dumps((function, args, dict(kwargs)), pickle.HIGHEST_PROTOCOL)
+        except Exception as error:
+            raise CannotRunError(
+                f"function {name!r}",
+                f"the call does not pickle ({error}); a process needs a function from the top "
+                "level of a module, and arguments that pickle",
+            ) from error
+        return name, payload
+
+    def _slot(self) -> _ProcessSlot:
+        self._keeper.start()
+        with self._gate:
+            if self._lifeline is None:
+                self._lifeline = os.pipe()
+        return _ProcessSlot(self._keeper, self._grace, self._lifeline[0])
+
+    def _kill(self) -> None:
+        for slot in tuple(self._running.values()):
+            assert isinstance(slot, _ProcessSlot)  # `_slot` makes no other
+            slot.kill()
+
+    def _tidy(self) -> None:
+        self._keeper.close()
+        with self._gate:
+            ends, self._lifeline = self._lifeline or (), None
+        for end in ends:
+            os.close(end)
+
+
+class _ProcessSlot:
+    """One worker process; another takes its place when it is gone."""
+
+    def __init__(self, keeper: Keeper, grace: float, lifeline: int) -> None:
+        self._keeper = keeper
+        self._grace = grace
+        self._lifeline = lifeline
+        self._lock = threading.Lock()
+        self._job: FunctionJob[Any] | None = None
+        self._group = Group(keeper, grace)
+        self._pipe: connection.Connection | None = None
+        self._poll = select.poll()
+        self._ended: int | None = None
+
+    def expect(self, job: FunctionJob[Any]) -> None:
+        with self._lock:
+            self._job = job
+
+    def work(self, job: FunctionJob[Any]) -> None:
+        name, payload = job._call
+        job._call = None  # what a call holds is not kept longer than the call
+        try:
+            trouble = "" if self._pipe is not None else self._start()
+        except OSError as error:
+            trouble = f"its process cannot be started: {error}"
+        answer = None
+        if not trouble and not self._group.why:
+            job.observe(JobStatus.RUNNING, reason=f"process {self._group.pid}")
+            answer = self._ask(job.job_id().encode() + b"\0" + payload)
+        with self._lock:
+            self._job = None
+            stopped = bool(self._group.why)
+        code = self._drop() if stopped or answer is None else None
+        if answer is not None:
+            self._settle(job, name, answer)
+        elif stopped:
+            job.observe(JobStatus.CANCELLED, reason=f"its process {describe_exit(code)[0]}")
+        elif trouble:
+            job.observe(JobStatus.ERROR, reason=WorkerError(name, trouble))
+        else:
+            reason, exit_code, signal = describe_exit(code)
+            error_found = WorkerError(name, f"its process {reason}", exit_code, signal)
+            job.observe(JobStatus.ERROR, reason=error_found)
+
+    def stop(self, job: FunctionJob[Any]) -> None:
+        with self._lock:
+            if self._job is job:
+                self._group.stop("cancelled")
+
+    def kill(self) -> None:
+        self._group.kill()
+
+    def close(self) -> None:
+        if self._group.pid is not None:
+            self._keeper.watch(self._group, self._grace)
+        self._drop()
+
+    def _start(self) -> str:
+        """Start a worker; return what went wrong."""
+        here, there = connection.Pipe()
+        entry = (
+            f"from sojourn.backends._worker import main; main({there.fileno()}, {self._lifeline})"
+        )
+        command = [
+            sys.executable,
+            *subprocess._args_from_interpreter_flags(),  # type: ignore[attr-defined]  # as `multiprocessing` does
+            "-c",
+            f"import sys; sys.path[:] = {sys.path!r}; {entry}",
+        ]
+        handed = (there.fileno(), self._lifeline)
+        try:
+            started = self._group.start(command, stdin=subprocess.DEVNULL, pass_fds=handed)
+        finally:
+            there.close()
+        self._pipe = here
+        if not started:
+            return ""
+        self._poll = select.poll()
+        self._poll.register(here.fileno(), select.POLLIN)
+        pid = self._group.pid
+        assert pid is not None  # it has started
+        if hasattr(os, "pidfd_open"):
+            # What a function has forked may hold the pipe open when the worker is gone.
+            self._ended = os.pidfd_open(pid)
+            self._poll.register(self._ended, select.POLLIN)
+        told = self._ask(pickle.dumps(_preparation()))
+        if not told:
+            return ""
+        return f"its process cannot import the main module:\n{told.decode(errors='replace')}"
+
+    def _ask(self, message: bytes) -> bytes | None:
+        """Return the answer; ``None`` if the process has ended without one."""
+        assert self._pipe is not None  # it was started
+        try:
+            self._pipe.send_bytes(message)
+            self._poll.poll()
+            if self._pipe.poll():
+                return self._pipe.recv_bytes()
+        except (EOFError, OSError):
+            pass
+        return None
+
+    def _drop(self) -> int | None:
+        """Let the worker go, and wait for the end of it and of all that it has started."""
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+        group = self._group
+        code = None
+        if group.pid is not None:
+            code = group.wait()
+        if self._ended is not None:
+            os.close(self._ended)
+            self._ended = None
+        self._group = Group(self._keeper, self._grace)
+        return code
+
+    def _settle(self, job: FunctionJob[Any], name: str, answer: bytes) -> None:
+        """Report what the worker has answered."""
+        try:
+            what, value, *texts = pickle.loads(answer)  # noqa: S301  # the worker has written it
+        except Exception as error:  # noqa: BLE001  # unpickling may raise anything
+            what, value, texts = "lost", f"its result cannot be read here: {error!r}", []
+        if what == "done":
+            job._value = value
+            job.observe(JobStatus.DONE)
+            return
+        found = WorkerError(name, value) if what == "lost" else value
+        if texts:
+            found.__cause__ = RemoteTraceback(*texts)
+        job.observe(JobStatus.CANCELLED if what == "stopped" else JobStatus.ERROR, reason=found)
+
+
+def _preparation() -> dict[str, Any]:
+    """Return what makes a worker look like this process."""
+    told = dict(spawn.get_preparation_data("sojourn-worker"))
+    told["authkey"] = bytes(told["authkey"])  # its own type refuses to be pickled
+    return told

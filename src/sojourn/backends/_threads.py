@@ -1,0 +1,98 @@
+"""Functions in threads of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+from sojourn.backends._functions import FunctionJob, StopRequested, running
+from sojourn.backends._slots import Slots, whole_number
+from sojourn.lifecycle import JobStatus
+
+__all__ = ["ThreadBackend"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class ThreadBackend(Slots[FunctionJob[Any]]):
+    """Runs Python functions in threads, so many at a time; the others wait in order.
+
+    A context manager: leaving the block waits for all of them, leaving it by an exception cancels
+    them. Nothing can stop a function in a thread by force: one that takes long looks at
+    ``current_job().cancel_requested`` and raises `StopRequested`, or returns.
+
+    Example:
+        >>> from sojourn.backends import ThreadBackend
+        >>> with ThreadBackend(workers=2) as backend:
+        ...     jobs = [backend.run(pow, 2, exponent) for exponent in range(3)]
+        >>> [job.result() for job in jobs]
+        [1, 2, 4]
+    """
+
+    kind = "thread backend"
+
+    def __init__(self, workers: int) -> None:
+        """Make a backend; threads are started when they are needed.
+
+        Args:
+            workers: How many functions run at the same time.
+
+        Raises:
+            TypeError: It is no int.
+            ValueError: It is below 1.
+        """
+        super().__init__(whole_number("workers", workers))
+
+    def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> FunctionJob[T]:
+        """Submit ``function(*args, **kwargs)``.
+
+        Returns:
+            The job, submitted.
+
+        Raises:
+            TypeError: It cannot be called, or it is a coroutine function.
+            CannotRunError: The backend is closed.
+        """
+        self._check_open("a function")
+        job: FunctionJob[T] = FunctionJob(self, self._name_job(), function, args, kwargs)
+        job.submit()
+        return job
+
+    def _prepare(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> object:
+        return function, args, kwargs
+
+    def _slot(self) -> _ThreadSlot:
+        return _ThreadSlot()
+
+
+class _ThreadSlot:
+    """One thread that calls functions."""
+
+    def expect(self, job: FunctionJob[Any]) -> None:
+        """Nothing is to be prepared: the job itself tells its function to stop."""
+
+    def work(self, job: FunctionJob[Any]) -> None:
+        function, args, kwargs = job._call
+        job._call = None  # what a call holds is not kept longer than the call
+        job.observe(JobStatus.RUNNING)
+        running.set(job)
+        try:
+            job._value = function(*args, **kwargs)
+        except StopRequested as error:
+            status = JobStatus.CANCELLED if job.cancel_requested else JobStatus.ERROR
+            job.observe(status, reason=error)
+        except BaseException as error:  # noqa: BLE001  # it is the job's, whatever it is
+            job.observe(JobStatus.ERROR, reason=error)
+        else:
+            job.observe(JobStatus.DONE)
+        finally:
+            running.set(None)
+
+    def stop(self, job: FunctionJob[Any]) -> None:
+        """Ask; the answer None of this makes the job's ``cancel_requested`` true."""
+
+    def close(self) -> None:
+        """Nothing is held."""
