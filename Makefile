@@ -16,7 +16,7 @@ DEV := .venv/bin
 .PHONY: python dev check-format check-lint check-layers check-mypy check-pyright check-spelling check-docs check-coverage
 
 help:
-	@echo 'make run    run the example of the README and show what happens'
+	@echo 'make run    run the example of the README and a batch of commands, and show what happens'
 	@echo 'make test   run the test suite on every CPython 3.11, 3.12 and 3.13 found here'
 	@echo 'make check  format, lint, layers, types, spelling, docs; make check-coverage measures coverage'
 	@echo 'make bench  measure against other libraries; the numbers go to .bench/results.json'
@@ -26,8 +26,9 @@ help:
 	@echo 'make clean  remove everything that these commands made'
 
 run: python
-	@$(ENVIRONMENT) .venv-run
+	@$(ENVIRONMENT) .venv-run --extra cli
 	@.venv-run/bin/python tests/make/first_minute.py README.md
+	@.venv-run/bin/python tests/make/batch.py docs/examples/batch.txt .run
 
 test: python
 	@$(PYTHON) tests/make/suite.py $(ARGS)
@@ -87,6 +88,6 @@ dev: python
 	@$(ENVIRONMENT) .venv --group dev
 
 clean:
-	rm -rf .venv .venv-* .bench .gallery .coverage .coverage.* .docs-build .hypothesis .import_linter_cache \
+	rm -rf .venv .venv-* .bench .run .gallery .coverage .coverage.* .docs-build .hypothesis .import_linter_cache \
 		.mypy_cache .pytest_cache .results .ruff_cache dist
 	find src tests docs -name __pycache__ -type d -prune -exec rm -rf {} +

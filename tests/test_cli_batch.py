@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -140,3 +141,14 @@ def test_a_file_that_cannot_be_read_is_refused(file: Path, path: str, reason: st
     assert str(refused.value) == (
         f"{path}: {reason}; give a file with one command a line, or: sojourn run -- COMMAND"
     )
+
+
+def test_the_example_has_the_commands_that_are_meant_to_fail() -> None:
+    root = Path(__file__).parents[1]
+    script = (root / "tests" / "make" / "batch.py").read_text("utf-8")
+
+    tasks = _batch.read(str(root / "docs" / "examples" / "batch.txt"))
+
+    names = {task.name for task in tasks}
+    assert set(re.findall(r'^    "([\w-]+)": "', script, re.MULTILINE)) < names
+    assert len(tasks) >= 12

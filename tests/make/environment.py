@@ -17,26 +17,32 @@ PIP_WITH_GROUPS = "pip>=25.1"
 
 
 def ensure(
-    folder: Path, *, python: str = sys.executable, group: str = "", requirements: str = ""
+    folder: Path,
+    *,
+    python: str = sys.executable,
+    extra: str = "",
+    group: str = "",
+    requirements: str = "",
 ) -> Path:
     """Bring an environment up to date and return its interpreter.
 
     Args:
         folder: Where the environment is.
         python: The interpreter to make it from.
+        extra: An extra of the package to install with it.
         group: A dependency group of pyproject.toml to install beside the package.
         requirements: A requirements file to install beside the package.
     """
     inside = folder / "bin" / "python"
     stamp = folder / "made-from.json"
-    wanted = fingerprint(python, group, requirements)
+    wanted = fingerprint(python, extra, group, requirements)
     if stamp.exists() and stamp.read_text() == wanted and _works(inside):
         return inside
     print(f"making {folder} from {python}", flush=True)
     stamp.unlink(missing_ok=True)
     _create(folder, python)
     _pip(inside, PIP_WITH_GROUPS)
-    wishes = ["--editable", "."]
+    wishes = ["--editable", f".[{extra}]" if extra else "."]
     wishes += ["--group", group] if group else []
     wishes += ["--requirement", requirements] if requirements else []
     _pip(inside, *wishes)
@@ -44,7 +50,7 @@ def ensure(
     return inside
 
 
-def fingerprint(python: str, group: str, requirements: str) -> str:
+def fingerprint(python: str, extra: str, group: str, requirements: str) -> str:
     """Describe everything that decides what an environment contains."""
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
     parts = [project[table] for table in ("build-system", "project", "dependency-groups")]
@@ -52,7 +58,13 @@ def fingerprint(python: str, group: str, requirements: str) -> str:
     contents = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     # An editable install names this folder, so an environment does not survive a move.
     return json.dumps(
-        {"at": str(Path.cwd()), "python": python, "group": group, "contents": contents}
+        {
+            "at": str(Path.cwd()),
+            "python": python,
+            "extra": extra,
+            "group": group,
+            "contents": contents,
+        }
     )
 
 
@@ -97,12 +109,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--extra", default="")
     parser.add_argument("--group", default="")
     parser.add_argument("--requirements", default="")
     options = parser.parse_args()
     ensure(
         options.folder,
         python=options.python,
+        extra=options.extra,
         group=options.group,
         requirements=options.requirements,
     )
