@@ -42,6 +42,18 @@ MODULES = {
         "class Other: ...\n"
         "shelf = [1, 2]\n"
     ),
+    "making": (
+        "from machine_shop import Controller, MachineShop, MachineShopJob, Program\n"
+        "def part():\n"
+        "    return MachineShopJob(MachineShop(Controller()), 'p-1', Program('bracket'))\n"
+        "shop = MachineShop(Controller())\n"
+    ),
+    "hasty": (
+        "from sojourn import BaseJob\n"
+        "class Job(BaseJob):\n"
+        "    def cancel(self):\n"
+        "        return self.trigger('cancel')\n"
+    ),
     "lazy": "def __getattr__(name):\n    raise ImportError('needs the extra')\n",
 }
 
@@ -152,7 +164,7 @@ def test_what_a_module_prints_is_no_part_of_the_picture(folder: Path) -> None:
 
 
 def test_check_shows_the_lifecycle_and_the_verdict(typed: Typed) -> None:
-    told = typed("check", SHOP)
+    told = typed("check", SHOP, "--factory", "making:part")
 
     assert (told.returncode, told.stderr) == (0, "")
     lines = told.stdout.splitlines()
@@ -161,10 +173,62 @@ def test_check_shows_the_lifecycle_and_the_verdict(typed: Typed) -> None:
     assert "  SETUP         counts as QUEUED   tool and fixture are being mounted" in lines
     assert "  mounting  means SETUP" in lines
     assert "  _find          defined" in lines
-    assert lines[-1] == (
+    assert lines[-2] == (
         "sound: 8 states, 18 transitions, the shortest way is "
         "INITIALIZING → QUEUED → RUNNING → INSPECTING → DONE"
     )
+    assert lines[-1].startswith("MachineShopJob: no promise is broken (quick: ")
+
+
+def test_check_tells_a_broken_promise_as_a_path(typed: Typed) -> None:
+    told = typed("check", "hasty:Job", "--tier", "quick")
+
+    assert (told.returncode, told.stderr) == (1, "")
+    assert "\n  broken  cancel-asks: cancel() asks; CANCELLED is what the backend" in told.stdout
+    assert "\n    do           cancel() and the backend says None\n" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (
+            (SHOP,),
+            (
+                "MachineShopJob cannot be made as MachineShopJob(backend, 'job-1'): "
+                "MachineShopJob.__init__() missing 1 required positional argument: 'program'; "
+                "give --factory module:function, which returns a new job with every call"
+            ),
+        ),
+        (
+            (SHOP, "--factory", "making:shop"),
+            (
+                "making:shop is a MachineShop, which makes no jobs; "
+                "give a function that returns a new one"
+            ),
+        ),
+        (
+            (SHOP, "--factory", "plain:Other"),
+            "the factory of MachineShopJob returned <plain.Other object",
+        ),
+    ],
+)
+def test_a_class_of_which_no_job_can_be_made_is_no_pass(
+    typed: Typed, arguments: tuple[str, ...], reason: str
+) -> None:
+    told = typed("check", *arguments)
+
+    assert told.returncode == 2
+    assert told.stderr.startswith(f"sojourn: {reason}")
+    assert told.stderr.count("\n") == 1
+    assert "no promise is broken" not in told.stdout
+
+
+def test_check_shows_a_terminal_what_it_is_doing(folder: Path) -> None:
+    told = on_a_terminal("check", "hasty:Job", cwd=folder)
+
+    assert "\r\x1b[2Kquick: every move\r\x1b[2K" in told
+    assert told.rindex("\x1b[2K") < told.index("Job: ")
+    assert "\x1b[2K" not in on_a_terminal("check", "hasty:Job", cwd=folder, TERM="dumb")
 
 
 def test_check_tells_what_a_class_does_without(typed: Typed) -> None:

@@ -5,12 +5,23 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from typing import get_args
 
 import click
 
-from sojourn.cli import _batch, _checking, _choices, _classes, _pictures, _running, _terminal
+from sojourn.cli import (
+    _batch,
+    _checking,
+    _choices,
+    _classes,
+    _pictures,
+    _proving,
+    _running,
+    _terminal,
+)
 from sojourn.drawing._layout import Direction
 from sojourn.errors import LifecycleError, SojournError
+from sojourn.testing import Tier
 
 _FORMATS = ("svg", "png", "mermaid", "dot", "text")
 
@@ -163,15 +174,30 @@ def graph(thing: str, output: str | None, wanted: str | None, direction: Directi
 
 @sojourn.command()
 @click.argument("thing", metavar="MODULE:CLASS")
-def check(thing: str) -> int:
-    """Show the lifecycle of a job class, and the verdict on it.
+@click.option(
+    "--tier",
+    type=click.Choice(get_args(Tier)),
+    default="quick",
+    show_default=True,
+    help="How hard to look: about a second, or up to twenty.",
+)
+@click.option(
+    "--factory",
+    metavar="MODULE:FUNCTION",
+    help="Makes a new job; needed where a class takes more than a backend and an id.",
+)
+def check(thing: str, tier: Tier, factory: str | None) -> int:
+    """Show the lifecycle of a job class, and find out whether it can break a promise.
 
-    The exit code is 0 for a class that is sound, 1 for one that is not, with every problem and its way out, and 2
-    where there is no such class.
+    A broken promise is told by its name, with the shortest way to it. The exit code is 0 for a class that is sound
+    and breaks none, 1 for one that is not or does, and 2 where there is no such class or no job can be made of it.
     """
     try:
-        _terminal.say(_checking.describe(_classes.find_class(thing)))
+        owner = _classes.find_class(thing)
     except LifecycleError as error:
         _terminal.say(f"{_lines(str(error))}\n")
         return 1
-    return 0
+    _terminal.say(_checking.describe(owner))
+    report = _proving.prove(owner, _proving.factory(factory) if factory else None, tier)
+    _terminal.say(_proving.told(report))
+    return 0 if report.ok else 1

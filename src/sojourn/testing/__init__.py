@@ -11,7 +11,7 @@ a class. What needs hypothesis or pytest is loaded when it is first asked for: t
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from sojourn.testing._checking import check_job_class
+from sojourn.testing._checking import Tier, check_job_class
 from sojourn.testing._doubles import Background, Gate, ScriptedBackend, ScriptedJob
 from sojourn.testing._manual_clock import ManualClock
 from sojourn.testing._paths import shortest_paths, transition_cover
@@ -35,6 +35,7 @@ __all__ = [
     "Report",
     "ScriptedBackend",
     "ScriptedJob",
+    "Tier",
     "check_job_class",
     "job_classes",
     "lifecycles",

@@ -299,15 +299,22 @@ class Model:
         if "poll" not in self.hooks or world.state in FINALS or unknown or not handed:
             return [Turn(world, self.status(world))]
         if told is None:
-            return [Turn(world, self.status(world), asked=("poll",))]
+            return [Turn(world, asked=("poll",), then=self._read)]
         return [
-            last._replace(asked=("poll",), answer=self._seen(last))
-            for turn in self.observe(world, told)
-            for last in turn.alone()
+            self._read_after(turn)._replace(asked=("poll",)) for turn in self.observe(world, told)
         ]
 
-    def _seen(self, turn: Turn) -> Any:
-        return turn.answer if turn.answer == "UnknownStatusError" else self.status(turn.world)
+    def _read(self, world: World) -> list[Turn]:
+        return [Turn(world, self.status(world))]
+
+    def _read_after(self, turn: Turn) -> Turn:
+        """Let the status be read when the report was weighed, which others may come between."""
+        if turn.answer == "UnknownStatusError":
+            return turn
+        if turn.then is None:
+            return turn._replace(answer=None, then=self._read)
+        onward = turn.then
+        return turn._replace(then=lambda world: [self._read_after(each) for each in onward(world)])
 
     def reconcile(self, world: World, found: str | None = None, sent: str = "ok") -> list[Turn]:
         """Find out what became of an uncertain submission, with nobody else about.
