@@ -146,8 +146,10 @@ class Looking(Commanding):
 
     def _sj_pollable(self) -> bool:
         """Whether a backend has the job and can be asked about it."""
+        if not overrides(self._poll, Looking._poll):
+            return False
         state = self.state
-        if state.is_final or not overrides(self._poll, Looking._poll):
+        if state.is_final:
             return False
         claim = self._sj_claimed().kind
         if claim in ("sending", "uncertain") or self._sj_sealed():
@@ -272,11 +274,12 @@ class Looking(Commanding):
         if self._sj_sealed() and not self.state.is_final:
             raise JobError(f"job {self._sj_id!r} cannot be waited for; {self._sj_sealed()}")
         state, claim = self.state, self._sj_claimed()
-        # Reports answer the doubt for a class that can only be told; any other goes by reconcile().
-        hooked = overrides(self._poll, Looking._poll) or overrides(self._find, Commanding._find)
-        told = self._sj_reported() and not hooked
-        if claim.kind == "uncertain" and not state.is_final and not told:
-            raise SubmitUncertainError(claim.doubt, self._sj_id)
+        if claim.kind == "uncertain" and not state.is_final:
+            # Reports answer the doubt for a class that can only be told; any other goes by
+            # reconcile().
+            hooked = overrides(self._poll, Looking._poll) or overrides(self._find, Commanding._find)
+            if hooked or not self._sj_reported():
+                raise SubmitUncertainError(claim.doubt, self._sj_id)
         if state.status is JobStatus.INITIALIZING and not claim.kind:
             raise JobError(
                 f"job {self._sj_id!r} cannot be waited for while {state.name}; "

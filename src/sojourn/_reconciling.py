@@ -165,7 +165,8 @@ class Reconciling(Firing):
         for number, plan in enumerate(path, 1):
             seen = number == len(path)
             at_step, more_step = (at, more) if seen else (None, INFERRED)
-            if plan.bare and self._sj_watch is None:
+            watch = self._sj_watch
+            if plan.bare and (watch is None or watch.journal is None):
                 self._sj_last = (plan.dest, at_step, plan.trigger, self._sj_last, more_step)
             else:
                 self._sj_step(plan, at_step, more_step)

@@ -134,10 +134,14 @@ class Telling(Handle):
         over = self._sj_last[0] in self._sj_rules.finals
         for waiters in (watch.waiters, watch.enders) if over else (watch.waiters,):
             for waiter in tuple(waiters):
-                with contextlib.suppress(RuntimeError):  # another thread has woken it
+                try:
                     waiter.release()
-                with contextlib.suppress(ValueError):  # … or it has gone
+                except RuntimeError:
+                    pass  # another thread has woken it
+                try:
                     waiters.remove(waiter)
+                except ValueError:
+                    pass  # … or it has gone
 
     def _sj_announce(self, watch: Watch) -> bool:
         mine = False

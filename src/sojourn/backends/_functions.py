@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from types import FunctionType
 from typing import Any, Protocol
 
 from sojourn._waiting import T
@@ -91,13 +92,18 @@ class FunctionJob(LocalJob[T]):
         super().__init__(backend, job_id, metadata=metadata, journal=journal)
         if not callable(function):
             raise TypeError(f"a function must be callable, not {function!r:.80}")
-        if inspect.iscoroutinefunction(function):
+        if _makes_coroutines(function):
             raise TypeError(
                 f"{name_of(function)} is a coroutine function, which only an event loop can run; "
                 "run a function that calls asyncio.run()"
             )
         self._value: Any = NOT_GIVEN
         self._call: Any = backend._prepare(function, args, kwargs or {})
+
+    def _keep(self, value: T) -> None:
+        """Keep what the function has returned; called before the job is told that it is DONE."""
+        self._value = value
+        self._sj_known().result = value  # what `_fetch_result` gives, without the need to ask
 
     def _fetch_result(self) -> T:
         value: T = self._value
@@ -108,6 +114,13 @@ class FunctionJob(LocalJob[T]):
         make, core, attributes = super().__reduce_ex__(protocol)
         # A call need not pickle.
         return make, core, {k: v for k, v in attributes.items() if k not in ("_call", "_value")}
+
+
+def _makes_coroutines(function: Any) -> bool:
+    if type(function) is FunctionType:  # `inspect` says the same, in ten times the time
+        return bool(function.__code__.co_flags & inspect.CO_COROUTINE)
+    call = type(function).__call__  # of an instance whose class defines it
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
 def name_of(function: Any) -> str:

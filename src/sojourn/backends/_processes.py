@@ -250,7 +250,7 @@ class _ProcessSlot:
         except Exception as error:  # noqa: BLE001  # unpickling may raise anything
             what, value, texts = "lost", f"its result cannot be read here: {error!r}", []
         if what == "done":
-            job._value = value
+            job._keep(value)
             job.observe(JobStatus.DONE)
             return
         found = WorkerError(name, value) if what == "lost" else value

@@ -80,13 +80,14 @@ class _ThreadSlot:
         job.observe(JobStatus.RUNNING)
         running.set(job)
         try:
-            job._value = function(*args, **kwargs)
+            value = function(*args, **kwargs)
         except StopRequested as error:
             status = JobStatus.CANCELLED if job.cancel_requested else JobStatus.ERROR
             job.observe(status, reason=error)
         except BaseException as error:  # noqa: BLE001  # it is the job's, whatever it is
             job.observe(JobStatus.ERROR, reason=error)
         else:
+            job._keep(value)
             job.observe(JobStatus.DONE)
         finally:
             running.set(None)
