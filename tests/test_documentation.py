@@ -18,7 +18,12 @@ import sojourn
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-MODULES = sorted((ROOT / "src").rglob("*.py"))
+EXAMPLE = re.compile(r"^\s*(>>> |\.\. code-block:: python)", re.MULTILINE)
+MODULES = [
+    path
+    for path in sorted((ROOT / "src").rglob("*.py"))
+    if EXAMPLE.search(path.read_text(encoding="utf-8"))
+]
 
 # What a fence may be called. Anything else could be Python under a name that is not run.
 LANGUAGES = {"python", "console", "text", "json", "toml", "mermaid", "dot"}
@@ -48,7 +53,7 @@ def needs_an_example(public: object) -> bool:
 EXEMPLARY = [name for name in sojourn.__all__ if needs_an_example(getattr(sojourn, name))]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def what_an_example_leaves_open_is_charged_to_it() -> Iterator[None]:
     yield
     gc.collect()
@@ -58,6 +63,7 @@ def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@pytest.mark.usefixtures("what_an_example_leaves_open_is_charged_to_it")
 @pytest.mark.parametrize("page", PAGES, ids=relative)
 def test_every_python_block_of_a_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -85,6 +91,7 @@ def test_no_block_of_a_page_escapes_by_its_name(page: Path) -> None:
     assert kinds <= KINDS
 
 
+@pytest.mark.usefixtures("what_an_example_leaves_open_is_charged_to_it")
 @pytest.mark.parametrize("module", MODULES, ids=relative)
 def test_every_example_in_a_docstring_runs(module: Path) -> None:
     parsers = [rest.DocTestParser(ELLIPSIS), rest.PythonCodeBlockParser()]

@@ -16,6 +16,8 @@ from sojourn.drawing._route import lay_out
 from sojourn.drawing._strokes import point
 from sojourn.drawing.graph import Edge, Graph, Node
 
+pytestmark = pytest.mark.once
+
 DIRECTIONS = ("LR", "TB")
 directions = st.sampled_from(DIRECTIONS)
 graphs = lifecycles() | any_graphs()

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 for needed in ("nbclient", "ipykernel"):
     pytest.importorskip(needed, reason="the test group installs it")
 

@@ -18,6 +18,8 @@ from sphinx.util.docutils import docutils_namespace
 from sojourn import BaseJob
 from sojourn.drawing import draw
 
+pytestmark = pytest.mark.once
+
 if TYPE_CHECKING:
     from pathlib import Path
 

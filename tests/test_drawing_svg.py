@@ -20,6 +20,8 @@ from sojourn.drawing import Edge, Graph, Node, draw
 from sojourn.drawing._measure import text_width
 from sojourn.drawing._png import png
 
+pytestmark = pytest.mark.once
+
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
     "<script>alert(1)</script>",

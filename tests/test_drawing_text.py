@@ -17,6 +17,8 @@ from drawing_graphs import any_graphs, base_graph, lifecycles
 from drawing_stories import DONE, UNSEEN, PastJob, ShopJob
 from sojourn.drawing import Edge, Graph, Node, draw, terminal
 
+pytestmark = pytest.mark.once
+
 if TYPE_CHECKING:
     from pathlib import Path
 

@@ -34,6 +34,8 @@ from sojourn.drawing._chart_text import chart_text
 from sojourn.drawing._durations import duration
 from sojourn.drawing._stories import stories_of
 
+pytestmark = pytest.mark.once
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[1]
 ACCEPTED = ROOT / "tests" / "typing" / "accepted.py"
 REJECTED = ROOT / "tests" / "typing" / "rejected.py"
