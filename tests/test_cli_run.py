@@ -8,6 +8,8 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -57,9 +59,12 @@ def alive(pid: int) -> bool:
         return False
 
 
-def started(*arguments: str, program: tuple[str, ...] = ("-m", "sojourn")) -> subprocess.Popen[str]:
-    """Start `sojourn` as the leader of a process group, as a shell would."""
-    return subprocess.Popen(
+@contextmanager
+def started(
+    *arguments: str, program: tuple[str, ...] = ("-m", "sojourn")
+) -> Iterator[subprocess.Popen[str]]:
+    """Start `sojourn` as the leader of a process group, as a shell would; it ends with the block."""
+    process = subprocess.Popen(
         [sys.executable, *program, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -68,6 +73,21 @@ def started(*arguments: str, program: tuple[str, ...] = ("-m", "sojourn")) -> su
         process_group=0,
         env={**QUIET, "PYTHONUNBUFFERED": "1"},
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def heard(process: subprocess.Popen[str], words: str) -> list[str]:
+    """Read lines until one has these words in it; return them all."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    while not lines or words not in lines[-1]:
+        lines.append(process.stdout.readline())
+        assert lines[-1], lines
+    return lines
 
 
 # To the end.
@@ -285,8 +305,7 @@ def test_a_second_signal_kills_at_once_and_orphans_nobody(folder: Path) -> None:
         pid = number_in(folder / "stubborn.pid")
         children = psutil.Process(pid).children()
         os.killpg(process.pid, signal.SIGINT)
-        assert process.stdout is not None
-        told = [*iter(process.stdout.readline, '{"event": "stopping", "signal": "SIGINT"}\n')]
+        told = heard(process, '{"event": "stopping", "signal": "SIGINT"}')
         assert alive(pid)
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
@@ -303,13 +322,28 @@ def test_what_was_left_in_the_background_is_killed_by_a_second_signal(folder: Pa
     with started("run", batch(line), "--json", program=("-c", PATIENT)) as process:
         group = number_in(folder / "left.pid")
         os.killpg(process.pid, signal.SIGINT)
-        assert process.stdout is not None
-        until(lambda: "stopping" in process.stdout.readline())
+        heard(process, "stopping")
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 130
     assert not any(os.getpgid(each) == group for each in psutil.pids() if alive(each))
+
+
+def test_a_signal_that_does_not_wake_the_one_who_waits_is_heard_all_the_same(folder: Path) -> None:
+    # It wakes the thread that gets it, and is handled in another: as if it had come right before the sleep.
+    elsewhere = (
+        "import pathlib, signal, threading\n"
+        "def send():\n"
+        "    while not pathlib.Path('sleepy.pid').exists(): threading.Event().wait(0.01)\n"
+        "    signal.pthread_kill(threading.get_ident(), signal.SIGINT)\n"
+        f"threading.Thread(target=send, daemon=True).start()\n{PATIENT}"
+    )
+    with started("run", batch(SLEEPY), program=("-c", elsewhere)) as process:
+        out, _ = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 130
+    assert "1 CANCELLED in" in out
 
 
 def test_a_hangup_that_is_ignored_stays_ignored(folder: Path) -> None:

@@ -30,6 +30,10 @@ __all__ = ["LocalJob", "Slot", "Slots", "seconds_of", "whole_number"]
 J = TypeVar("J", bound=BaseJob[Any])
 C_contra = TypeVar("C_contra", bound=BaseJob[Any], contravariant=True)
 
+#: Seconds that a wait sleeps at most. A signal that comes just before a thread falls asleep does not wake it, and
+#: Ctrl-C is heard when it wakes.
+NAP = 0.1
+
 
 class LocalJob(BaseJob[T]):
     """A job of a local backend: its hooks ask the backend, its result is in memory."""
@@ -232,10 +236,14 @@ class Slots(Generic[J]):
             self._queue.put(None)
 
     def _join(self, seconds: float | None) -> None:
-        until = None if seconds is None else _clock.monotonic() + seconds
+        until = math.inf if seconds is None else _clock.monotonic() + seconds
         for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join(until and max(0.0, until - _clock.monotonic()))
+            while (
+                thread is not threading.current_thread()
+                and thread.is_alive()
+                and (left := until - _clock.monotonic()) > 0
+            ):
+                thread.join(min(left, NAP))
         if not any(thread.is_alive() for thread in self._threads):
             for job in self.jobs:  # an interrupt took it out of the queue and told nobody
                 _end(job, f"the {self.kind} was closed")

@@ -19,8 +19,6 @@ from sojourn.lifecycle import JobStatus
 class Json:
     """Writes an object for everything that happens."""
 
-    pause: float | None = None
-
     def __init__(self, stream: TextIO) -> None:
         """Take where to write."""
         self._stream = stream

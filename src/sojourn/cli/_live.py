@@ -54,8 +54,6 @@ class _Outlet(io.TextIOBase):
 class Live(_plain.Plain):
     """Shows what runs, and says what has ended."""
 
-    pause: float | None = 0.1
-
     def __init__(self, stream: TextIO) -> None:
         """Take where to write."""
         super().__init__(stream)

@@ -24,8 +24,6 @@ _SHOWN = {each.value for each in JobStatus if each is JobStatus.RUNNING or each.
 class Plain:
     """Writes a line for every job that starts or ends."""
 
-    pause: float | None = None
-
     def __init__(self, stream: TextIO) -> None:
         """Take where to write."""
         self._stream = stream

@@ -23,6 +23,10 @@ from sojourn.lifecycle import JobStatus
 #: Seconds between telling a command to stop and killing it.
 GRACE = 5.0
 
+#: Seconds between two looks at what only grows older. It is short because a signal that comes just before a thread
+#: falls asleep does not wake it: its handler runs when the thread wakes.
+PULSE = 0.1
+
 
 class Running:
     """One task with its job.
@@ -72,9 +76,6 @@ class Running:
 class View(Protocol):
     """Who is told what happens."""
 
-    #: Seconds between two looks at what only grows older; ``None`` for a view that shows no time.
-    pause: float | None
-
     def begin(self, batch: Batch) -> None:
         """Show that it begins."""
 
@@ -112,7 +113,6 @@ class Batch:
         self.seconds = 0.0
         self.interrupted: signal.Signals | None = None
         self._views = views
-        self._pause = min((each.pause for each in views if each.pause), default=None)
         self._lost: OutputLostError | None = None
         self._news: SimpleQueue[Running | signal.Signals] = SimpleQueue()
         self._backend = CommandBackend(slots, folder=folder, grace=GRACE)
@@ -169,7 +169,7 @@ class Batch:
 
     def _hear(self) -> None:
         try:
-            news = self._news.get(timeout=self._pause)
+            news = self._news.get(timeout=PULSE)
         except Empty:
             self._show(lambda view: view.refresh())
             return
