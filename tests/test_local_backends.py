@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from backend_contract import PATIENCE, BackendConformance, hold
+from holding import hold
 from sojourn import BaseJob
 from sojourn.backends import CommandBackend, ProcessBackend, ThreadBackend
+from sojourn.testing import BackendConformance
+
+#: Seconds before what was asked to stop is killed: none of what these tests run needs that.
+PATIENCE = 30.0
 
 
 class TestThreads(BackendConformance):
-    def make(self, slots: int) -> Any:
+    def make_backend(self, slots: int) -> Any:
         return ThreadBackend(slots)
 
     def succeed(self, backend: Any) -> BaseJob[Any]:
@@ -25,12 +29,12 @@ class TestThreads(BackendConformance):
 
 
 class TestProcesses(TestThreads):
-    def make(self, slots: int) -> Any:
+    def make_backend(self, slots: int) -> Any:
         return ProcessBackend(slots, grace=PATIENCE)
 
 
 class TestCommands(BackendConformance):
-    def make(self, slots: int) -> Any:
+    def make_backend(self, slots: int) -> Any:
         return CommandBackend(slots, grace=PATIENCE)
 
     def succeed(self, backend: Any) -> BaseJob[Any]:

@@ -1,11 +1,11 @@
 """How to test yours: the kit that proves a job class, and that sojourn's own tests use.
 
 `check_job_class` looks at a class and returns a report; `JobConformance` is the same for pytest, as
-a class to derive from. `ScriptedBackend`, `ScriptedJob`, `ManualClock`, `Gate` and `Background`
-stand in for the world, so that nothing sleeps. `lifecycles`, `job_classes`, `observations` and
-`nasty_ids` are strategies for hypothesis, `shortest_paths` and `transition_cover` are ways through
-a class. What needs hypothesis or pytest is loaded when it is first asked for: they come with
-``pip install "sojourn[testing]"``.
+a class to derive from, and `BackendConformance` does it for a backend. `ScriptedBackend`,
+`ScriptedJob`, `ManualClock`, `Gate` and `Background` stand in for the world, so that nothing
+sleeps. `lifecycles`, `job_classes`, `observations` and `nasty_ids` are strategies for hypothesis,
+`shortest_paths` and `transition_cover` are ways through a class. What needs hypothesis or pytest is
+loaded when it is first asked for: they come with ``pip install "sojourn[testing]"``.
 """
 
 from importlib import import_module
@@ -17,14 +17,18 @@ from sojourn.testing._manual_clock import ManualClock
 from sojourn.testing._paths import shortest_paths, transition_cover
 from sojourn.testing._promises import PROMISES
 from sojourn.testing._report import Finding, Problem, Report
+from sojourn.testing._requirements import BACKEND_PROMISES, Requirements
 from sojourn.testing._subject import FactoryError
 
 if TYPE_CHECKING:
+    from sojourn.testing._backend_conformance import BackendConformance
     from sojourn.testing._conformance import JobConformance
     from sojourn.testing._generation import job_classes, lifecycles, nasty_ids, observations
 
 __all__ = [
+    "BACKEND_PROMISES",
     "PROMISES",
+    "BackendConformance",
     "Background",
     "FactoryError",
     "Finding",
@@ -33,6 +37,7 @@ __all__ = [
     "ManualClock",
     "Problem",
     "Report",
+    "Requirements",
     "ScriptedBackend",
     "ScriptedJob",
     "Tier",
@@ -46,6 +51,7 @@ __all__ = [
 ]
 
 _LATER = {
+    "BackendConformance": "_backend_conformance",
     "JobConformance": "_conformance",
     "job_classes": "_generation",
     "lifecycles": "_generation",

@@ -1,0 +1,94 @@
+"""What the contract of a backend is played with: its jobs, and what can be seen of this process."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import pytest
+
+from sojourn.job import BaseJob
+from sojourn.testing._requirements import Requirements
+
+__all__ = ["BackendStage", "children", "descriptors", "fork"]
+
+_MISSING: Final = "write def {}, which returns {}; BackendConformance cannot know how"
+
+
+class BackendStage:
+    """How a backend is made, and how jobs are run that succeed, fail and hold."""
+
+    requirements: ClassVar[Requirements]
+    patience: ClassVar[float] = 30.0
+
+    def make_backend(self, slots: int) -> Any:
+        """Return a new backend with so many slots, if it `queues`."""
+        raise NotImplementedError(_MISSING.format("make_backend(self, slots)", "a new backend"))
+
+    def succeed(self, backend: Any) -> BaseJob[Any]:
+        """Run something that succeeds soon, and return its job."""
+        raise NotImplementedError(_MISSING.format("succeed(self, backend)", "a job that succeeds"))
+
+    def fail(self, backend: Any) -> BaseJob[Any]:
+        """Run something that fails soon, and return its job."""
+        raise NotImplementedError(_MISSING.format("fail(self, backend)", "a job that fails"))
+
+    def hold(self, backend: Any, folder: Path) -> BaseJob[Any]:
+        """Run something that goes on until it is let go, and return its job."""
+        raise NotImplementedError(
+            _MISSING.format("hold(self, backend, folder)", "a job that runs until it is let go")
+        )
+
+    def has_started(self, job: BaseJob[Any], folder: Path) -> bool:
+        """Whether what `hold` runs has really started."""
+        return (folder / "ready").exists()
+
+    def let_go(self, job: BaseJob[Any], folder: Path) -> None:
+        """Let what `hold` runs come to its end."""
+        (folder / "go").touch()
+
+    @pytest.fixture
+    def backend(self) -> Iterator[Any]:
+        """A backend with two slots."""
+        made = self.make_backend(2)
+        yield made
+        if self.requirements.closes:
+            made.close(cancel=True)
+
+    def held(self, backend: Any, folder: Path) -> BaseJob[Any]:
+        """Run something that holds, and return when it runs."""
+        folder.mkdir(exist_ok=True)
+        job = self.hold(backend, folder)
+        self.until(lambda: self.has_started(job, folder))
+        self.until(job.running)
+        return job
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        """Look again and again, until something is so."""
+        deadline = time.monotonic() + self.patience
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen"
+            threading.Event().wait(0.005)
+
+
+def fork() -> int:
+    with warnings.catch_warnings():
+        # That there are threads is what the test is about.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
+def descriptors() -> set[str]:
+    """Names of the open files of this process; empty where nobody says."""
+    return {path.name for path in Path("/proc/self/fd").glob("*")}
+
+
+def children() -> set[str]:
+    """Ids of the processes that this one has started and not reaped; empty where nobody says."""
+    files = Path("/proc/self/task").glob("*/children")
+    return {pid for file in files if file.exists() for pid in file.read_text().split()}
