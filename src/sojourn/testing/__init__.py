@@ -2,10 +2,11 @@
 
 `check_job_class` looks at a class and returns a report; `JobConformance` is the same for pytest, as
 a class to derive from, and `BackendConformance` does it for a backend. `ScriptedBackend`,
-`ScriptedJob`, `ManualClock`, `Gate` and `Background` stand in for the world, so that nothing
-sleeps. `lifecycles`, `job_classes`, `observations` and `nasty_ids` are strategies for hypothesis,
-`shortest_paths` and `transition_cover` are ways through a class. What needs hypothesis or pytest is
-loaded when it is first asked for: they come with ``pip install "sojourn[testing]"``.
+`FaultyBackend`, `ScriptedJob`, `ManualClock`, `Gate` and `Background` stand in for the world, so
+that nothing sleeps. `lifecycles`, `job_classes`, `observations`, `faults` and `nasty_ids` are
+strategies for hypothesis, `shortest_paths` and `transition_cover` are ways through a class. What
+needs hypothesis or pytest is loaded when it is first asked for: they come with
+``pip install "sojourn[testing]"``.
 """
 
 from importlib import import_module
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sojourn.testing._checking import Tier, check_job_class
 from sojourn.testing._doubles import Background, Gate, ScriptedBackend, ScriptedJob
+from sojourn.testing._faulty import Fault, FaultyBackend
 from sojourn.testing._manual_clock import ManualClock
 from sojourn.testing._paths import shortest_paths, transition_cover
 from sojourn.testing._promises import PROMISES
@@ -23,7 +25,7 @@ from sojourn.testing._subject import FactoryError
 if TYPE_CHECKING:
     from sojourn.testing._backend_conformance import BackendConformance
     from sojourn.testing._conformance import JobConformance
-    from sojourn.testing._generation import job_classes, lifecycles, nasty_ids, observations
+    from sojourn.testing._generation import faults, job_classes, lifecycles, nasty_ids, observations
 
 __all__ = [
     "BACKEND_PROMISES",
@@ -31,6 +33,8 @@ __all__ = [
     "BackendConformance",
     "Background",
     "FactoryError",
+    "Fault",
+    "FaultyBackend",
     "Finding",
     "Gate",
     "JobConformance",
@@ -42,6 +46,7 @@ __all__ = [
     "ScriptedJob",
     "Tier",
     "check_job_class",
+    "faults",
     "job_classes",
     "lifecycles",
     "nasty_ids",
@@ -53,6 +58,7 @@ __all__ = [
 _LATER = {
     "BackendConformance": "_backend_conformance",
     "JobConformance": "_conformance",
+    "faults": "_generation",
     "job_classes": "_generation",
     "lifecycles": "_generation",
     "nasty_ids": "_generation",

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sojourn.history import Observation
 from sojourn.job import BaseJob
 from sojourn.lifecycle import JobStatus, Lifecycle, State
+from sojourn.testing._faulty import FITTING, Fault
 from sojourn.testing._sketches import (
     ANYWHERE,
     FINALS,
@@ -30,6 +31,7 @@ from sojourn.testing._sketches import (
 )
 
 __all__ = [
+    "faults",
     "for_slow_examples",
     "ids_of_other_types",
     "ids_that_cannot_be_read",
@@ -275,6 +277,21 @@ def observations(
         st.none() | st.integers(1, max_attempt),
         st.none() | st.sampled_from([*MARKUP, ValueError("no tool"), RuntimeError()]),
     )
+
+
+def faults(*, max_size: int = 6) -> st.SearchStrategy[dict[str, list[Fault | None]]]:
+    """Draw what goes wrong with the questions of a `FaultyBackend`: a list for each of them.
+
+    Args:
+        max_size: How many questions of a kind may be hit; further ones are answered as they are.
+    """
+
+    def some(question: str) -> st.SearchStrategy[list[Fault | None]]:
+        fitting = sorted(FITTING[question])
+        # Often nothing is wrong, so that what went wrong before has its consequences.
+        return st.lists(st.sampled_from([None, None, *fitting]), max_size=max_size)
+
+    return st.fixed_dictionaries({question: some(question) for question in FITTING})
 
 
 def unknown_words(job_class: type[BaseJob[Any]]) -> st.SearchStrategy[Any]:

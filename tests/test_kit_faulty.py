@@ -1,0 +1,327 @@
+"""A backend that cannot be trusted does each thing that it says, and no job is ever led astray."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from job_oracle import FINALS, assert_consistent
+from sojourn import BaseJob, JobStatus
+from sojourn.errors import (
+    BackendError,
+    JobSubmitError,
+    SojournError,
+    SubmitUncertainError,
+    UnknownStatusError,
+)
+from sojourn.testing import (
+    Fault,
+    FaultyBackend,
+    ManualClock,
+    ScriptedBackend,
+    ScriptedJob,
+    faults,
+)
+
+
+def sent(backend: Any) -> ScriptedJob:
+    job = ScriptedJob(backend, "j-1")
+    job.submit()
+    return job
+
+
+def test_a_line_that_is_down_lets_nothing_arrive() -> None:
+    backend = FaultyBackend(ScriptedBackend(poll=["RUNNING"]), {"poll": ["down"]})
+    job = sent(backend)
+
+    with pytest.raises(BackendError) as raised:
+        job.status()
+
+    assert isinstance(raised.value.__cause__, ConnectionError)
+    assert (backend.asked, backend.reached) == (["submit", "poll"], ["submit"])
+    assert job.running()
+
+
+def test_an_answer_that_is_lost_was_given_all_the_same() -> None:
+    backend = FaultyBackend(ScriptedBackend(submit=["n-7"], find=["n-7"]), ["lost"])
+    job = ScriptedJob(backend, "j-1")
+
+    with pytest.raises(SubmitUncertainError):
+        job.submit()
+
+    assert job.state.name == "INITIALIZING"
+    job.reconcile()
+    assert (job.state.name, job.native_id) == ("QUEUED", "n-7")
+    assert backend.reached == ["submit", "find"]
+
+
+def test_a_late_answer_tells_how_things_were() -> None:
+    clock = ManualClock()
+    backend = FaultyBackend(
+        ScriptedBackend(poll=["QUEUED"]), {"poll": ["late"]}, clock=clock, delay=90
+    )
+    job = sent(backend)
+
+    with clock:
+        before = clock.now
+        clock.after(30, lambda: job.observe("RUNNING"))
+        status = job.status()
+
+    assert clock.now == before + 90
+    assert status is job.state.status is JobStatus.RUNNING
+
+
+def test_a_repeated_answer_is_old_news() -> None:
+    inner = ScriptedBackend(poll=["QUEUED", "RUNNING"])
+    backend = FaultyBackend(inner, {"poll": [None, None, "repeated", None]})
+    job = sent(backend)
+
+    statuses = [str(job.status()) for _ in range(4)]
+
+    assert statuses == ["QUEUED", "RUNNING", "RUNNING", "RUNNING"]
+    assert inner.asked.count("poll") == 3
+    assert backend.played == [("poll", Fault.REPEATED)]
+
+
+def test_an_error_is_repeated_as_an_error() -> None:
+    backend = FaultyBackend(ScriptedBackend(poll=["DONE"]), {"poll": ["down", "repeated"]})
+    job = sent(backend)
+
+    for _ in range(2):
+        with pytest.raises(BackendError):
+            job.status()
+
+    assert job.done()
+
+
+def test_answers_change_places_and_the_job_does_not_go_back() -> None:
+    backend = FaultyBackend(ScriptedBackend(poll=["QUEUED", "RUNNING"]), {"poll": ["reordered"]})
+    job = sent(backend)
+
+    statuses = [str(job.status()) for _ in range(3)]
+
+    answers = [answer for question, answer in backend.answers if question == "poll"]
+    assert answers == [None, "RUNNING", "QUEUED"]
+    assert statuses == ["QUEUED", "RUNNING", "RUNNING"]
+    assert job.anomalies == ()
+
+
+def test_a_contradiction_is_never_what_is_so() -> None:
+    lies = {"poll": ["contradictory"] * 6}
+    backend = FaultyBackend(ScriptedBackend(poll=["DONE"]), lies, lies=["DONE", "ERROR"])
+
+    assert [backend.poll() for _ in range(7)] == ["ERROR"] * 6 + ["DONE"]
+
+
+def test_the_first_final_state_wins_over_a_contradiction() -> None:
+    backend = FaultyBackend(
+        ScriptedBackend(poll=["DONE"]), {"poll": ["contradictory"]}, lies=FINALS
+    )
+    job = sent(backend)
+    first = job.status()
+
+    job.observe("DONE")
+
+    assert first.is_final
+    assert job.state.status is first
+    assert [anomaly.count for anomaly in job.anomalies] == [1]
+
+
+def test_an_unknown_word_is_an_error_and_changes_nothing() -> None:
+    job = sent(FaultyBackend(ScriptedBackend(), {"poll": ["unknown"]}, unknown="Fertig"))
+
+    with pytest.raises(UnknownStatusError, match="Fertig"):
+        job.status()
+
+    assert job.state.name == "QUEUED"
+
+
+def test_a_submission_that_takes_but_says_no_is_believed_until_it_is_reported() -> None:
+    backend = FaultyBackend(ScriptedBackend(), ["denied"])
+    job = ScriptedJob(backend, "j-1")
+
+    with pytest.raises(JobSubmitError, match="the backend says no"):
+        job.submit()
+
+    assert backend.reached == ["submit"]
+    assert job.state.name == "ERROR"
+    job.observe("RUNNING")
+    job.observe("DONE")
+    assert job.state.name == "ERROR"
+    assert len(job.anomalies) == 1
+
+
+def test_a_submission_that_says_no_and_is_reported_meanwhile_counts_as_taken() -> None:
+    inner = ScriptedBackend()
+    job = ScriptedJob(FaultyBackend(inner, ["denied"]), "j-1")
+    inner.meanwhile = lambda: job.observe("RUNNING")
+
+    job.submit()
+
+    assert job.state.name == "RUNNING"
+
+
+@pytest.mark.parametrize("answer", [True, None, False])
+def test_a_cancel_that_loses_the_race_leaves_the_job_done(answer: bool | None) -> None:
+    backend = FaultyBackend(ScriptedBackend(cancel=[answer]), {"cancel": ["overtaken"]})
+    job = sent(backend)
+
+    assert job.cancel() is False
+
+    assert job.state.name == "DONE"
+    assert job.anomalies == ()
+
+
+def test_a_fault_that_fits_no_question_does_nothing() -> None:
+    backend = FaultyBackend(ScriptedBackend(poll=["DONE"]), ["overtaken", "denied"])
+    job = sent(backend)
+
+    assert job.done()
+    assert backend.played == []
+
+
+def test_a_client_that_speaks_its_own_language_is_wrapped_too() -> None:
+    class Client(ScriptedBackend):
+        name = "shop"
+
+        def enqueue(self, part: str) -> dict[str, Any]:
+            return {"id": self.ask("submit")}
+
+        def where(self, native_id: str) -> dict[str, Any]:
+            return {"word": self.ask("poll")}
+
+    class PartJob(BaseJob[Any]):
+        def _submit(self) -> Any:
+            return self.backend().enqueue("part")["id"]
+
+        def _poll(self) -> Any:
+            return self.backend().where(self.native_id)["word"]
+
+    client = FaultyBackend(
+        Client(poll=["RUNNING"]),
+        [None, "lost", "unknown"],
+        questions={"enqueue": "submit", "where": "poll"},
+        unknown={"word": "?"},
+    )
+    job = PartJob(client, "p-1")
+    job.submit()
+
+    with pytest.raises(BackendError):
+        job.status()
+    with pytest.raises(UnknownStatusError):
+        job.status()
+    assert job.running()
+    assert client.name == "shop"
+
+
+class Remote:
+    """An honest backend far away: it takes a job once, runs it, and stops it when asked."""
+
+    def __init__(self, end: str) -> None:
+        self.place: str | None = None
+        self.end = end
+        self.taken = 0
+
+    def go_on(self) -> None:
+        self.place = {"QUEUED": "RUNNING", "RUNNING": self.end}.get(self.place, self.place)  # type: ignore[arg-type]
+
+    def submit(self, job: Any) -> str:
+        self.taken += 1
+        self.place = "QUEUED"
+        return "n-1"
+
+    def poll(self, job: Any) -> str | None:
+        return self.place
+
+    def cancel(self, job: Any) -> bool:
+        stops = self.place in ("QUEUED", "RUNNING")
+        self.place = "CANCELLED" if stops else self.place
+        return stops
+
+    def find(self, job: Any) -> str | None:
+        return "n-1" if self.taken else None
+
+    def fetch_result(self, job: Any) -> str:
+        return "the result"
+
+
+#: Faults that make an answer false; all others only keep the truth away for a while.
+LIES = {Fault.CONTRADICTORY, Fault.DENIED, Fault.OVERTAKEN}
+DEEDS = ["submit", "status", "cancel", "reconcile", "wait", "go on", "told"]
+
+
+def do(job: Any, remote: Remote, deed: str) -> None:
+    if deed == "go on":
+        remote.go_on()
+    elif deed == "told":
+        if remote.place is not None:
+            job.observe(remote.place)
+    elif deed == "wait":
+        job.wait_for_final_state(timeout=3)
+    else:
+        getattr(job, deed)()
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    faults(),
+    st.lists(st.sampled_from(DEEDS), min_size=3, max_size=15),
+    st.lists(st.tuples(st.sampled_from([1, 59, 61]), st.sampled_from(["go on", "told", "cancel"]))),
+    st.sampled_from(["DONE", "ERROR"]),
+)
+def test_no_backend_leads_a_job_astray(
+    wrong: dict[str, list[Fault | None]], deeds: list[str], plans: list[tuple[int, str]], end: str
+) -> None:
+    clock, remote = ManualClock(), Remote(end)
+    backend = FaultyBackend(remote, wrong, clock=clock)
+    job = ScriptedJob(backend, "j-1")
+    over = None
+
+    with clock:
+        for seconds, deed in plans:
+            clock.after(seconds, lambda deed=deed: do(job, remote, deed))  # type: ignore[misc]
+        for deed in ["submit", *deeds]:
+            try:
+                do(job, remote, deed)
+            except (SojournError, TypeError):  # a TypeError where _cancel() answers a word
+                pass
+            assert_consistent(job)
+            assert remote.taken <= 1
+            assert over in (None, job.state), "the first final state wins"
+            over = job.state if job.state.is_final else None
+
+    if job.state.name == "CANCELLED" and job.history[-1].origin == "command":
+        assert ("cancel", True) in backend.answers or remote.taken == 0
+    if over is None and not LIES & {fault for _, fault in backend.played}:
+        assert_it_comes_to_the_truth(job, remote, backend)
+
+
+def assert_it_comes_to_the_truth(job: Any, remote: Remote, backend: FaultyBackend) -> None:
+    """Whatever was kept away is heard of in the end."""
+    backend._plan = dict.fromkeys(backend._plan, iter(()))
+    job.reconcile()
+    for _ in range(4):
+        remote.go_on()
+        job.status()
+    job.status()
+
+    # One that was cancelled before the backend had it never gets there.
+    assert (job.state.name, remote.taken) in ((remote.place, 1), ("CANCELLED", 0))
+
+
+def test_a_backend_has_only_the_faults_and_questions_that_there_are() -> None:
+    with pytest.raises(ValueError, match="no fault 'tired'; the faults are down, lost"):
+        FaultyBackend(ScriptedBackend(), ["tired"])
+    with pytest.raises(ValueError, match=r"write \['lost'\]"):
+        FaultyBackend(ScriptedBackend(), "lost")
+    with pytest.raises(TypeError, match="not asked 'where'; the questions are submit"):
+        FaultyBackend(ScriptedBackend(), {"where": ["lost"]})
+    with pytest.raises(TypeError, match="not asked 'where'"):
+        FaultyBackend(ScriptedBackend(), questions={"look": "where"})
+    with pytest.raises(ValueError, match="two or more"):
+        FaultyBackend(ScriptedBackend(), lies=["DONE"])
+    with pytest.raises(AttributeError, match="no_such_method"):
+        _ = FaultyBackend(ScriptedBackend()).no_such_method
