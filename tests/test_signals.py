@@ -8,7 +8,9 @@ was left behind would stop for ever.
 
 from __future__ import annotations
 
+import dis
 import gc
+import inspect
 import os
 import queue
 import signal
@@ -18,11 +20,14 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from time import monotonic
+from types import CodeType
 from typing import Any
 
 import pytest
 
+import sojourn
 from job_doubles import PATIENCE, Background, Pushed, Rows
 from job_oracle import BASE, FINALS, assert_consistent
 from sojourn import BaseJob, IllegalTransitionError, JobStatus, Outcome, Transition
@@ -443,3 +448,37 @@ class TestWaiting:
             assert waiting.result() is None
             assert job.history[-1].dest == "ERROR"
             assert all(table[entry.source, entry.trigger] == entry.dest for entry in job.history)
+
+
+#: Where locks are taken, and where it is noted who is inside a callback.
+GUARDED = ["_commands.py", "_firing.py", "_handle.py", "_looking.py", "_telling.py"]
+
+
+def codes(code: CodeType) -> Iterator[CodeType]:
+    """Yield a code object and all that are defined in it, but for generators, which end by errors."""
+    if not code.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE):
+        yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from codes(constant)
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_no_loop_jumps_back_outside_of_what_guards_it(name: str) -> None:
+    # On some versions the backward jump of a loop is not covered by the `with` or the `try` around
+    # it, and interrupts are raised just there: a lock would be left behind.
+    path = Path(sojourn.__file__).with_name(name)
+    unguarded = set()
+    for code in codes(compile(path.read_text(encoding="utf-8"), name, "exec")):
+        instructions = dis.Bytecode(code)
+
+        def guards(offset: int, table: Any = instructions.exception_entries) -> set[int]:
+            return {entry.target for entry in table if entry.start <= offset < entry.end}
+
+        unguarded |= {
+            code.co_name
+            for jump in instructions
+            if jump.opname == "JUMP_BACKWARD" and guards(jump.argval) - guards(jump.offset)
+        }
+
+    assert unguarded == set()

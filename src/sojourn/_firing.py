@@ -138,11 +138,7 @@ class Firing(Telling):
         outer = firing.get(ident)
         try:
             firing[ident] = (self, False)
-            for plan in plans:
-                event.plan = plan
-                if plan.take(self, event):
-                    return True
-            return False
+            return _take_first(self, plans, event)
         finally:
             if outer is None:
                 firing.pop(ident, None)
@@ -228,3 +224,13 @@ def _first(plans: tuple[Plan, ...], event: Event) -> Plan | None:
         if plan.condition is None or plan.condition(event.model, event):
             return plan
     return None
+
+
+# In a function of its own, like `_first`: the backward jump of a loop is outside of the `try` around
+# it on some versions, and an interrupt that hits it would pass the `finally` by.
+def _take_first(job: Firing, plans: tuple[Plan, ...], event: Event) -> bool:
+    for plan in plans:
+        event.plan = plan
+        if plan.take(job, event):
+            return True
+    return False

@@ -6,7 +6,6 @@ not queued but read off the record: whoever announces tells all that was not tol
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from threading import get_ident
 from typing import Any
@@ -100,10 +99,10 @@ class Telling(Handle):
         with self._sj_lock:
             watch = self._sj_watch
             if watch is not None:
-                for waiters in (watch.waiters, watch.enders):
-                    if waiter in waiters:
-                        with contextlib.suppress(ValueError):  # whoever woke it has removed it
-                            waiters.remove(waiter)
+                # No loop here: its backward jump is outside of the `with` on some versions, and an
+                # interrupt that hits it would leave the lock behind.
+                _forget(watch.waiters, waiter)
+                _forget(watch.enders, waiter)
                 self._sj_unwatch(watch)
 
     def _sj_unwatch(self, watch: Watch) -> None:
@@ -138,10 +137,7 @@ class Telling(Handle):
                     waiter.release()
                 except RuntimeError:
                     pass  # another thread has woken it
-                try:
-                    waiters.remove(waiter)
-                except ValueError:
-                    pass  # … or it has gone
+                _forget(waiters, waiter)
 
     def _sj_announce(self, watch: Watch) -> bool:
         mine = False
@@ -177,3 +173,11 @@ class Telling(Handle):
                         interrupt = error
         if interrupt is not None:
             raise interrupt
+
+
+def _forget(waiters: list[Any], waiter: Any) -> None:
+    """Remove a waiter that may be gone, or be removed by another thread right now."""
+    try:
+        waiters.remove(waiter)
+    except ValueError:
+        pass

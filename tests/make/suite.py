@@ -1,5 +1,7 @@
 """Run the test suite on every supported CPython found here, each in an environment of its own.
 
+As many run at a time as there are cores.
+
 What is marked `once` runs on the newest of them only.
 
 With CI in the environment a test that no interpreter ran is a failure: whatever a test may lack is there, or has to be.
@@ -13,6 +15,9 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
 from environment import ensure
@@ -21,32 +26,75 @@ from interpreters import find_all
 RESULTS = Path(".results")
 
 
+@dataclass(frozen=True)
+class Suite:
+    """Tests, and the environment that they run in.
+
+    Attributes:
+        name: What it is called here and in its files.
+        python: The interpreter to make the environment from.
+        group: The dependency group that the tests need.
+        arguments: What pytest is told about which tests to run.
+    """
+
+    name: str
+    python: str
+    group: str
+    arguments: Sequence[str]
+
+    @property
+    def report(self) -> Path:
+        """The file that pytest reports to."""
+        return RESULTS / f"{self.name}.xml"
+
+    @property
+    def output(self) -> Path:
+        """The file with what pytest printed."""
+        return RESULTS / f"{self.name}.txt"
+
+    def run(self) -> tuple[int, float]:
+        """Run it; return the exit code and the seconds that the tests took."""
+        python = ensure(Path(f".venv-{self.name}"), python=self.python, group=self.group)
+        print(f"{self.name}: running", flush=True)
+        self.report.unlink(missing_ok=True)
+        command = [str(python), "-m", "pytest", f"--junit-xml={self.report}", *self.arguments]
+        began = time.monotonic()
+        with self.output.open("wb") as output:
+            done = subprocess.run(
+                [*command, *sys.argv[1:]], check=False, stdout=output, stderr=subprocess.STDOUT
+            )
+        return done.returncode, time.monotonic() - began
+
+
+def suites() -> list[Suite]:
+    """Find what can run here."""
+    pythons = find_all()
+    newest = list(pythons)[-1]
+    return [
+        Suite(version, python, "test", () if version == newest else ("-m", "not once"))
+        for version, python in pythons.items()
+    ]
+
+
 def main() -> int:
     """Run everything, sum up, and return how many interpreters (or skipped tests) spoil the result."""
     RESULTS.mkdir(exist_ok=True)
-    verdicts = []
-    reports = []
-    pythons = find_all()
-    newest = list(pythons)[-1]
-    for version, python in pythons.items():
-        inside = ensure(Path(f".venv-{version}"), python=python, group="test")
-        reports.append(RESULTS / f"{version}.xml")
-        reports[-1].unlink(missing_ok=True)
-        print(f"\n===== CPython {version}", flush=True)
-        began = time.monotonic()
-        here = [] if version == newest else ["-m", "not once"]
-        code = subprocess.run(
-            [inside, "-m", "pytest", f"--junit-xml={reports[-1]}", *here, *sys.argv[1:]],
-            check=False,
-        ).returncode
-        verdicts.append((version, code, time.monotonic() - began))
-    print()
-    for version, code, seconds in verdicts:
-        print(f"CPython {version}: {'failed' if code else 'passed'} in {seconds:.0f} s")
-    failures = sum(code != 0 for _, code, _ in verdicts)
-    skipped = skipped_everywhere(reports)
+    everything = suites()
+    verdicts = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = {pool.submit(suite.run): suite for suite in everything}
+        for ended in as_completed(running):
+            suite = running[ended]
+            verdicts[suite] = ended.result()
+            print(f"\n===== {suite.name}", flush=True)
+            print(suite.output.read_text(encoding="utf-8", errors="replace"), flush=True)
+    for suite in everything:
+        code, seconds = verdicts[suite]
+        print(f"{suite.name}: {'failed' if code else 'passed'} in {seconds:.0f} s")
+    failures = sum(code != 0 for code, _ in verdicts.values())
+    skipped = skipped_everywhere([suite.report for suite in everything])
     for name in sorted(skipped):
-        print(f"ran on no interpreter: {name}")
+        print(f"ran nowhere: {name}")
     return failures + (len(skipped) if os.environ.get("CI") else 0)
 
 
