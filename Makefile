@@ -49,7 +49,7 @@ check-mypy: dev
 
 check-pyright: dev
 	$(DEV)/pyright
-	PATH="$$PWD/$(DEV):$$PATH" $(DEV)/pyright --ignoreexternal --verifytypes sojourn
+	PATH="$$PWD/$(DEV):$$PATH" PYTHONPATH=tests/typing/stubs $(DEV)/pyright --ignoreexternal --verifytypes sojourn
 
 check-spelling: dev
 	$(DEV)/typos

@@ -2,7 +2,7 @@
 
 As many run at a time as there are cores.
 
-What is marked `once` runs on the newest of them only.
+What is marked `once` runs on the newest of them only, and so does what needs Qiskit, in an environment of its own.
 
 With CI in the environment a test that no interpreter ran is a failure: whatever a test may lack is there, or has to be.
 Arguments are handed to pytest.
@@ -70,10 +70,14 @@ def suites() -> list[Suite]:
     """Find what can run here."""
     pythons = find_all()
     newest = list(pythons)[-1]
-    return [
+    found = [
         Suite(version, python, "test", () if version == newest else ("-m", "not once"))
         for version, python in pythons.items()
     ]
+    # Whoever hands pytest the names of files has chosen for himself.
+    if not any(Path(each.partition("::")[0]).exists() for each in sys.argv[1:]):
+        found.append(Suite("qiskit", pythons[newest], "qiskit", ("tests/with_qiskit",)))
+    return found
 
 
 def main() -> int:

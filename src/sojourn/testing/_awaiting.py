@@ -15,6 +15,7 @@ from sojourn.errors import (
     JobTimeoutError,
 )
 from sojourn.lifecycle import JobStatus
+from sojourn.testing._calls import plain
 from sojourn.testing._manual_clock import ManualClock
 from sojourn.testing._stage import Stage, raised
 
@@ -123,7 +124,7 @@ def a_wait_tells_its_callback(stage: Stage) -> None:
                 ),
             )
         stage.expect("wait-tells", answer is None, "it returns", answer)
-        statuses = [str(each[1]) for each in told if len(each) == 3]
+        statuses = [str(plain(job, each[1])) for each in told if len(each) == 3]
         stage.expect("wait-tells", statuses[-1:] == ["DONE"], "told of DONE at the end", statuses)
         stage.expect("wait-tells", len(told) >= 3, "told after each of 3 looks", statuses)
         stage.expect("wait-tells", statuses.count("DONE") == 1, "told of DONE once", statuses)

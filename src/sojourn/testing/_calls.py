@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum
 from typing import Any, NamedTuple
 
 from sojourn._declaring import JobMeta
@@ -13,7 +14,7 @@ from sojourn.testing._doubles import ScriptedBackend, ScriptedJob
 from sojourn.testing._model import Model, Taken, Turn, World
 from sojourn.testing._sketches import FINALS, Sketch
 
-__all__ = ["HOOKS", "SENT", "Call", "Desk", "assert_sound", "hooked", "taken", "unsound"]
+__all__ = ["HOOKS", "SENT", "Call", "Desk", "assert_sound", "hooked", "plain", "taken", "unsound"]
 
 HOOKS = ("submit", "poll", "cancel", "find", "fetch_result")
 
@@ -36,6 +37,14 @@ def hooked(cls: type[Any], hooks: Iterable[str] = HOOKS) -> type[Any]:
     body = {f"_{name}": ScriptedJob.__dict__[f"_{name}"] for name in hooks}
     name, quiet = f"Hooked{cls.__name__}", {"_photograph": lambda *_: None}
     return JobMeta(name, (cls,), body | quiet)
+
+
+def plain(job: Any, answer: Any) -> Any:
+    """Return a status that is another library's as the one of the six that it stands for."""
+    if isinstance(answer, JobStatus) or not isinstance(answer, Enum):
+        return answer
+    found = {state.name: state.status for state in job.lifecycle.states}
+    return found.get(answer.name, answer)
 
 
 class Call(NamedTuple):
@@ -108,7 +117,7 @@ class Call(NamedTuple):
 
     def _look(self, job: Any, desk: Desk, told: Any = None) -> Any:
         desk.script(poll=[told])
-        return job.status()
+        return plain(job, job.status())
 
     def _history(self, job: Any, desk: Desk) -> Any:
         return len(job.history)

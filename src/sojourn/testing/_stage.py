@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from sojourn.testing._calls import HOOKS
+from sojourn.testing._calls import HOOKS, plain
 from sojourn.testing._report import BrokenPromiseError, Ledger
 from sojourn.testing._sketches import FINALS, ORDER, Step
 from sojourn.testing._subject import Setup, Subject
@@ -61,7 +61,7 @@ class Stage:
         """Do something, and remember it; what it raises propagates."""
         self.path.append(text)
         self.ledger.calls += 1
-        return call()
+        return plain(self.job, call())
 
     def outcome(self, text: str, call: Callable[[], Any]) -> Any:
         """Do something, and return what it returned or the exception that it raised."""
