@@ -45,7 +45,7 @@ class QiskitJob(Observing[T], BaseJob[T], QiskitJobV1):
         >>> job.submit()
         >>> job.status(), job.result(), job.metadata, isinstance(job, JobV1)
         (<JobStatus.DONE: 'job has successfully run'>, 6, {'table': 'green'}, True)
-        >>> print(job.state, [entry.trigger for entry in job.history])
+        >>> print(job.state.name, [entry.trigger for entry in job.history])
         DONE ['submit', 'start', 'finish']
     """
 
