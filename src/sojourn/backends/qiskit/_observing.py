@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, ClassVar
 
+from sojourn import _clock
 from sojourn._handle import UNCLAIMED, Handle, describe
 from sojourn._snapshots import Snapshots
 from sojourn._waiting import T
@@ -126,6 +128,13 @@ class Observing(Snapshots[T]):
         if not (elsewhere and not self._sj_claimed().kind):
             super()._sj_check_waitable()
 
+    def _sj_try_poll(self, deadline: float | None) -> Exception | None:
+        look = super()._sj_try_poll
+        seconds = 0.0 if deadline is None else deadline - _clock.monotonic()
+        if seconds <= 0 or not self._sj_observes():
+            return look(deadline)
+        return _look_apart(look, seconds)
+
     def _sj_cancel_now(self) -> bool | None:
         unsubmitted = self.state.status is JobStatus.INITIALIZING and not self._sj_claimed().kind
         if unsubmitted and is_own(self._cancel) and self._sj_has_id() and not self._sj_sealed():
@@ -210,6 +219,34 @@ class Observing(Snapshots[T]):
         # What is kept for a snapshot is not an answer to another call of the class's own result().
         sealed = bool(self._sj_sealed())
         return super()._sj_result() if sealed or not is_own(self._fetch_result) else NOT_GIVEN
+
+
+def _look_apart(look: Callable[[None], Exception | None], seconds: float) -> Exception | None:
+    """Look in another thread, and wait for that no longer than so many seconds.
+
+    A ``status()`` that is not ours may try for ever to reach its service, and a wait that has a
+    deadline has to end all the same. What such a look brings in the end, wakes the next wait.
+    """
+    ended = threading.Lock()
+    answers: list[Exception | None] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            answers.append(look(None))
+        except BaseException as error:  # noqa: BLE001  # it is raised where it was asked for
+            errors.append(error)
+        finally:
+            ended.release()
+
+    ended.acquire()
+    threading.Thread(target=run, name="sojourn-look", daemon=True).start()
+    # By the real clock: this waits for another thread, not for an instant.
+    if not ended.acquire(timeout=min(seconds, threading.TIMEOUT_MAX)):
+        return None
+    if errors:
+        raise errors[0]
+    return answers[0]
 
 
 def _shown(job_id: object) -> str:

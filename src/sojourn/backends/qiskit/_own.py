@@ -15,9 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sojourn._declaring import JobMeta
-from sojourn.backends.qiskit._sdk import QiskitStatus
 from sojourn.history import Observation
-from sojourn.lifecycle import JobStatus
 
 __all__ = ["inside", "is_own", "own_calls", "take_over"]
 
@@ -94,13 +92,8 @@ def _move_status(cls: type, root: Any, own: Callable[..., Any]) -> None:
     def status(self: Any, *args: Any, **kwargs: Any) -> Any:
         if inside(self, "status"):
             return own(self, *args, **kwargs)  # an override of it, through super()
-        if not (args or kwargs):
-            return root.status(self)
-        answer = own(self, *args, **kwargs)
-        if isinstance(answer, QiskitStatus | JobStatus | Observation):
-            self._sj_hear(answer, self._sj_last)
-            return self._sj_spoken()
-        return answer
+        # With arguments it answers another question: about a part of the job, or in other words.
+        return own(self, *args, **kwargs) if args or kwargs else root.status(self)
 
     def _poll(self: Any) -> Any:
         with _within(self, "status"):
