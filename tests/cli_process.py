@@ -10,7 +10,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
+
+from process_watching import PATIENCE
 
 #: What a lonely process needs; no test depends on the terminal in which it was started.
 QUIET = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS"}}
@@ -43,32 +45,12 @@ def sojourn(
     )
 
 
-#: Seconds after which something that must happen will not happen any more.
-PATIENCE = 30.0
-
 #: Makes the terminal at stdin the one whose Ctrl-C is obeyed, and becomes `sojourn`.
 _AT_A_TERMINAL = """
 import os, sys
 os.login_tty(0)
 os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """Look again and again, until there is something."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
-    return found
-
-
-def number_in(path: Path) -> int:
-    """Return the number that a command writes to a file, once it is there."""
-    text: str = until(
-        lambda: path.exists() and path.read_text().endswith("\n") and path.read_text()
-    )
-    return int(text)
 
 
 class Terminal:

@@ -17,7 +17,8 @@ from xml.etree import ElementTree as ET
 import psutil
 import pytest
 
-from cli_process import PATIENCE, QUIET, Terminal, Told, Typed, number_in, sojourn, until
+from cli_process import QUIET, Terminal, Told, Typed, sojourn
+from process_watching import PATIENCE, alive, number_in, until
 from sojourn.cli import main
 
 #: The command line with a grace that no test would wait for.
@@ -50,13 +51,6 @@ def events(told: Told | subprocess.CompletedProcess[str]) -> list[dict[str, Any]
 
 def ends(told: Told | subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
     return {event["job"]: event for event in events(told) if event["event"] == "end"}
-
-
-def alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 @contextmanager

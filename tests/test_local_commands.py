@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import psutil
 import pytest
 
 from job_doubles import Background
+from process_watching import PATIENCE, alive, number_in, until
 from sojourn.backends import CommandBackend, CommandJob
 from sojourn.errors import (
     CannotRunError,
@@ -22,18 +22,6 @@ from sojourn.errors import (
     JobCancelledError,
     JobFailedError,
 )
-
-#: Seconds after which something that must happen will not happen any more.
-PATIENCE = 30.0
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """Look again and again, until there is something."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        threading.Event().wait(0.005)
-    return found
 
 
 def python(script: str, *arguments: str) -> list[str]:
@@ -44,19 +32,6 @@ def ended(*jobs: CommandJob) -> list[str]:
     for job in jobs:
         job.wait_for_final_state(timeout=PATIENCE)
     return [job.state.name for job in jobs]
-
-
-def alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def number_in(path: Path) -> int:
-    """Return the number that a command writes to a file, once it is there."""
-    text: str = until(lambda: path.exists() and path.read_text().strip())
-    return int(text)
 
 
 @pytest.fixture

@@ -332,17 +332,24 @@ class WorkerError(JobError):
         reason: What became of it: ``its process was ended by SIGSEGV``.
         exit_code: Exit code of the process, if it ended by itself.
         signal: Name of the signal that ended the process.
+        timeout: Seconds after which the function was stopped, if it took too long.
     """
 
     def __init__(
-        self, function: str, reason: str, exit_code: int | None = None, signal: str | None = None
+        self,
+        function: str,
+        reason: str,
+        exit_code: int | None = None,
+        signal: str | None = None,
+        timeout: float | None = None,
     ) -> None:
         """Keep the facts."""
-        super().__init__(function, reason, exit_code, signal)
+        super().__init__(function, reason, exit_code, signal, timeout)
         self.function = function
         self.reason = reason
         self.exit_code = exit_code
         self.signal = signal
+        self.timeout = timeout
 
     def __str__(self) -> str:
         """Say what became of it."""

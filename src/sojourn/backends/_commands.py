@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ class CommandBackend(Slots[CommandJob]):
         Args:
             slots: How many commands run at the same time.
             folder: Where their output goes; it is made if it is missing, and it is kept. ``None``
-                for a temporary one, which is removed at the end.
+                for a temporary one, which is removed when the backend is closed.
             grace: Seconds between asking a command to stop and killing it.
 
         Raises:
@@ -148,9 +149,11 @@ class CommandBackend(Slots[CommandJob]):
         super().__init__(whole_number("slots", slots))
         self._grace = seconds_of("grace", grace) or 0.0
         self._patience = 2 * self._grace + 5.0
-        self._keeper = Keeper()
-        self._temporary = folder is None
         self.folder: Path = _make_folder(folder)
+        if folder is None:
+            self._holdings.on_leaving(partial(shutil.rmtree, self.folder, ignore_errors=True))
+        self._keeper = Keeper()
+        self._holdings.on_leaving(self._keeper.close)
 
     def run(
         self,
@@ -195,11 +198,6 @@ class CommandBackend(Slots[CommandJob]):
             assert isinstance(slot, _CommandSlot)  # `_slot` makes no other
             slot.kill()
 
-    def _tidy(self) -> None:
-        self._keeper.close()
-        if self._temporary:
-            shutil.rmtree(self.folder, ignore_errors=True)
-
 
 class _CommandSlot:
     """One place in which commands run, one at a time."""
@@ -209,8 +207,8 @@ class _CommandSlot:
         self._grace = grace
         self._now: tuple[CommandJob | None, Group] = (None, Group(keeper, grace))
 
-    def expect(self, job: CommandJob) -> None:
-        self._now = (job, Group(self._keeper, self._grace))
+    def expect(self, job: CommandJob | None) -> None:
+        self._now = (job, self._now[1] if job is None else Group(self._keeper, self._grace))
 
     def work(self, job: CommandJob) -> None:
         group = self._now[1]
@@ -249,7 +247,7 @@ class _CommandSlot:
 
     def _follow(self, job: CommandJob, group: Group) -> None:
         if job.timeout is not None:
-            self._keeper.watch(group, job.timeout)
+            self._keeper.remind(group.late, job.timeout)
         job.pid = group.pid
         job.observe(JobStatus.RUNNING, reason=f"process {job.pid}")
         code = group.wait()

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,16 @@ __all__ = ["Group", "Keeper", "describe_exit", "start_time"]
 #: Seconds between two looks at a group whose leader is gone and whose members take their time.
 PAUSE = 0.02
 
+Call = Callable[[], object]
+
 
 class Keeper:
-    """Tells groups when their time is over; one thread for all groups of a backend."""
+    """Makes calls when their time has come; one thread for a whole backend."""
 
     def __init__(self) -> None:
-        """Start with nothing to keep an eye on, and without the thread."""
+        """Start with nothing to call, and without the thread."""
         self._news = threading.Condition()
-        self._due: dict[Group, float] = {}
+        self._due: dict[Call, float] = {}
         self._thread: threading.Thread | None = None
         self._closed = False
 
@@ -43,39 +46,39 @@ class Keeper:
                 )
                 self._thread.start()
 
-    def watch(self, group: Group, seconds: float) -> None:
-        """Call ``group.late()`` once, so many seconds from now."""
+    def remind(self, call: Call, seconds: float) -> None:
+        """Make a call once, so many seconds from now, and not when it was to be made before."""
         with self._news:
-            self._due[group] = _clock.monotonic() + seconds
+            self._due[call] = _clock.monotonic() + seconds
             self._news.notify()
 
-    def forget(self, group: Group) -> None:
-        """Do not call it."""
-        if group in self._due:
+    def forget(self, call: Call) -> None:
+        """Do not make it, unless it is being made already."""
+        if call in self._due:
             with self._news:
-                self._due.pop(group, None)
+                self._due.pop(call, None)
 
     def close(self) -> None:
         """End the thread."""
         with self._news:
             self._closed = True
             self._news.notify()
-        if self._thread is not None:
+        if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
     def _keep(self) -> None:
         while (late := self._wait()) is not None:
-            for group in late:
-                group.late()
+            for call in late:
+                call()
 
-    def _wait(self) -> list[Group] | None:
-        """Return the groups whose time is over, as soon as there are any; ``None`` at the end."""
+    def _wait(self) -> list[Call] | None:
+        """Return the calls whose time has come, as soon as there are any; ``None`` at the end."""
         with self._news:
             while not self._closed:
                 now = _clock.monotonic()
-                late = [group for group, due in self._due.items() if due <= now]
-                for group in late:
-                    del self._due[group]
+                late = [call for call, due in self._due.items() if due <= now]
+                for call in late:
+                    del self._due[call]
                 if late:
                     return late
                 nearest = min(self._due.values(), default=None)
@@ -164,7 +167,7 @@ class Group:
         with self._lock:
             code = process.wait()
             self._reaped = True
-        self._keeper.forget(self)
+        self._keeper.forget(self.late)
         self._sweep(process.pid)
         return None if lost else code
 
@@ -183,7 +186,7 @@ class Group:
         self._signal(signal.SIGTERM)
         # One that is stopped by a signal cannot see another until it is told to go on.
         self._signal(signal.SIGCONT)
-        self._keeper.watch(self, self._grace)
+        self._keeper.remind(self.late, self._grace)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and not self._reaped:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from multiprocessing import connection, process, spawn
 from typing import Any, ParamSpec, TypeVar
 
@@ -51,16 +52,18 @@ class ProcessBackend(Slots[FunctionJob[Any]]):
 
     kind = "process backend"
 
-    def __init__(self, workers: int, *, grace: float = 5.0) -> None:
+    def __init__(self, workers: int, *, timeout: float | None = None, grace: float = 5.0) -> None:
         """Make a backend; processes are started when they are needed.
 
         Args:
             workers: How many functions run at the same time.
+            timeout: Seconds that each function may take, counted from its start; then it is
+                stopped, and in ERROR.
             grace: Seconds between asking a function to stop and killing its process.
 
         Raises:
             TypeError: Something is of a wrong type.
-            ValueError: ``workers`` is below 1, or ``grace`` is negative.
+            ValueError: ``workers`` is below 1, or a number of seconds is negative.
             CannotRunError: A worker makes it, while it imports the main module.
         """
         if not hasattr(os, "killpg"):
@@ -72,10 +75,12 @@ class ProcessBackend(Slots[FunctionJob[Any]]):
                 "put what starts jobs under if __name__ == '__main__':",
             )
         super().__init__(whole_number("workers", workers))
+        self._timeout = seconds_of("timeout", timeout)
         self._grace = seconds_of("grace", grace) or 0.0
         self._patience = 2 * self._grace + 5.0
         self._keeper = Keeper()
-        self._lifeline: tuple[int, int] | None = None
+        self._holdings.on_leaving(self._keeper.close)
+        self._lifeline: int | None = None
 
     def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> FunctionJob[T]:
         """Submit ``function(*args, **kwargs)``.
@@ -110,27 +115,23 @@ class ProcessBackend(Slots[FunctionJob[Any]]):
         self._keeper.start()
         with self._gate:
             if self._lifeline is None:
-                self._lifeline = os.pipe()
-        return _ProcessSlot(self._keeper, self._grace, self._lifeline[0])
+                self._lifeline, owned = os.pipe()
+                for end in (self._lifeline, owned):
+                    self._holdings.on_leaving(partial(os.close, end))
+        return _ProcessSlot(self._keeper, self._timeout, self._grace, self._lifeline)
 
     def _kill(self) -> None:
         for slot in tuple(self._running.values()):
             assert isinstance(slot, _ProcessSlot)  # `_slot` makes no other
             slot.kill()
 
-    def _tidy(self) -> None:
-        self._keeper.close()
-        with self._gate:
-            ends, self._lifeline = self._lifeline or (), None
-        for end in ends:
-            os.close(end)
-
 
 class _ProcessSlot:
     """One worker process; another takes its place when it is gone."""
 
-    def __init__(self, keeper: Keeper, grace: float, lifeline: int) -> None:
+    def __init__(self, keeper: Keeper, timeout: float | None, grace: float, lifeline: int) -> None:
         self._keeper = keeper
+        self._timeout = timeout
         self._grace = grace
         self._lifeline = lifeline
         self._lock = threading.Lock()
@@ -140,7 +141,7 @@ class _ProcessSlot:
         self._poll = select.poll()
         self._ended: int | None = None
 
-    def expect(self, job: FunctionJob[Any]) -> None:
+    def expect(self, job: FunctionJob[Any] | None) -> None:
         with self._lock:
             self._job = job
 
@@ -153,34 +154,33 @@ class _ProcessSlot:
             trouble = f"its process cannot be started: {error}"
         answer = None
         if not trouble and not self._group.why:
-            job.observe(JobStatus.RUNNING, reason=f"process {self._group.pid}")
-            answer = self._ask(job.job_id().encode() + b"\0" + payload)
+            answer = self._run(job, payload)
         with self._lock:
             self._job = None
-            stopped = bool(self._group.why)
-        code = self._drop() if stopped or answer is None else None
-        if answer is not None:
-            self._settle(job, name, answer)
-        elif stopped:
-            job.observe(JobStatus.CANCELLED, reason=f"its process {describe_exit(code)[0]}")
-        elif trouble:
+            why = self._group.why
+        code = self._drop() if why or answer is None else None
+        if trouble:
             job.observe(JobStatus.ERROR, reason=WorkerError(name, trouble))
+        elif why == "timed out":
+            job.observe(JobStatus.ERROR, reason=_late(name, self._timeout))
+        elif answer is not None:
+            _settle(job, name, answer)
+        elif why:
+            job.observe(JobStatus.CANCELLED, reason=f"its process {describe_exit(code)[0]}")
         else:
             reason, exit_code, signal = describe_exit(code)
             error_found = WorkerError(name, f"its process {reason}", exit_code, signal)
             job.observe(JobStatus.ERROR, reason=error_found)
 
     def stop(self, job: FunctionJob[Any]) -> None:
-        with self._lock:
-            if self._job is job:
-                self._group.stop("cancelled")
+        self._tell_to_stop(job, "cancelled")
 
     def kill(self) -> None:
         self._group.kill()
 
     def close(self) -> None:
         if self._group.pid is not None:
-            self._keeper.watch(self._group, self._grace)
+            self._keeper.remind(self._group.late, self._grace)
         self._drop()
 
     def _start(self) -> str:
@@ -216,6 +216,21 @@ class _ProcessSlot:
             return ""
         return f"its process cannot import the main module:\n{told.decode(errors='replace')}"
 
+    def _run(self, job: FunctionJob[Any], payload: bytes) -> bytes | None:
+        """Return what the worker answers to a call; ``None`` if it has ended without an answer."""
+        limit = partial(self._tell_to_stop, job, "timed out")
+        if self._timeout is not None:
+            self._keeper.remind(limit, self._timeout)
+        job.observe(JobStatus.RUNNING, reason=f"process {self._group.pid}")
+        answer = self._ask(job.job_id().encode() + b"\0" + payload)
+        self._keeper.forget(limit)
+        return answer
+
+    def _tell_to_stop(self, job: FunctionJob[Any], why: str) -> None:
+        with self._lock:
+            if self._job is job:
+                self._group.stop(why)
+
     def _ask(self, message: bytes) -> bytes | None:
         """Return the answer; ``None`` if the process has ended without one."""
         assert self._pipe is not None  # it was started
@@ -243,20 +258,25 @@ class _ProcessSlot:
         self._group = Group(self._keeper, self._grace)
         return code
 
-    def _settle(self, job: FunctionJob[Any], name: str, answer: bytes) -> None:
-        """Report what the worker has answered."""
-        try:
-            what, value, *texts = pickle.loads(answer)  # noqa: S301  # the worker has written it
-        except Exception as error:  # noqa: BLE001  # unpickling may raise anything
-            what, value, texts = "lost", f"its result cannot be read here: {error!r}", []
-        if what == "done":
-            job._keep(value)
-            job.observe(JobStatus.DONE)
-            return
-        found = WorkerError(name, value) if what == "lost" else value
-        if texts:
-            found.__cause__ = RemoteTraceback(*texts)
-        job.observe(JobStatus.CANCELLED if what == "stopped" else JobStatus.ERROR, reason=found)
+
+def _settle(job: FunctionJob[Any], name: str, answer: bytes) -> None:
+    """Report what the worker has answered."""
+    try:
+        what, value, *texts = pickle.loads(answer)  # noqa: S301  # the worker has written it
+    except Exception as error:  # noqa: BLE001  # unpickling may raise anything
+        what, value, texts = "lost", f"its result cannot be read here: {error!r}", []
+    if what == "done":
+        job._keep(value)
+        job.observe(JobStatus.DONE)
+        return
+    found = WorkerError(name, value) if what == "lost" else value
+    if texts:
+        found.__cause__ = RemoteTraceback(*texts)
+    job.observe(JobStatus.CANCELLED if what == "stopped" else JobStatus.ERROR, reason=found)
+
+
+def _late(name: str, timeout: float | None) -> WorkerError:
+    return WorkerError(name, f"it timed out after {timeout:g} s", timeout=timeout)
 
 
 def _preparation() -> dict[str, Any]:

@@ -13,6 +13,7 @@ import secrets
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from itertools import count
 from queue import SimpleQueue
 from types import TracebackType
@@ -61,8 +62,8 @@ class LocalJob(BaseJob[T]):
 class Slot(Protocol[C_contra]):
     """One of the places in which jobs run, one at a time; a thread of its own serves it."""
 
-    def expect(self, job: C_contra) -> None:
-        """Be ready to be asked to stop this job; it is taken up next, unless it is cancelled."""
+    def expect(self, job: C_contra | None) -> None:
+        """Be ready to be asked to stop this job, which is taken up next; ``None``: hold on to none."""
 
     def work(self, job: C_contra) -> None:
         """Run a job to its end and report what happens to it."""
@@ -72,6 +73,33 @@ class Slot(Protocol[C_contra]):
 
     def close(self) -> None:
         """Let go of what the slot holds; it serves no more."""
+
+
+class Holdings:
+    """What a backend and its threads need; whoever needs it last lets go of it.
+
+    A backend may be dropped in the middle of anything, so there is no lock here: every step is one
+    that the interpreter does not divide.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing held, for one who needs it."""
+        self._needed = [True]
+        self._calls: list[Callable[[], object]] = []
+
+    def on_leaving(self, call: Callable[[], object]) -> None:
+        """Make a call when nobody needs this any more; the last to come is the first to go."""
+        self._calls.append(call)
+
+    def join(self) -> None:
+        """Need it, too."""
+        self._needed.append(True)
+
+    def leave(self) -> None:
+        """Need it no more."""
+        self._needed.pop()
+        while not self._needed and self._calls:
+            self._calls.pop()()
 
 
 class Slots(Generic[J]):
@@ -99,7 +127,9 @@ class Slots(Generic[J]):
         self._stamp = f"{int(time.time()):x}-{secrets.token_hex(5)}"
         self._numbers = count(1)
         # Threads hold the queue and not the backend: one that is dropped lets them go.
-        weakref.finalize(self, self._queue.put, None).atexit = False
+        self._holdings = Holdings()
+        self._let_go = weakref.finalize(self, _let_go, self._queue, self._holdings)
+        self._let_go.atexit = False
         _alive.add(self)
 
     @property
@@ -119,7 +149,8 @@ class Slots(Generic[J]):
         if self._elsewhere():
             return
         self._shut()
-        for job in self.jobs:
+        # The youngest first: what waits must not take the place of what is stopped.
+        for job in reversed(self.jobs):
             if self._waiting.pop(job.job_id(), None) is not None:
                 _end(job, f"the {self.kind} was closed")
             elif cancel:
@@ -210,9 +241,6 @@ class Slots(Generic[J]):
     def _kill(self) -> None:
         """End by force what runs, now."""
 
-    def _tidy(self) -> None:
-        """Let go of what the backend holds; no thread serves it any more."""
-
     # Threads.
 
     def _elsewhere(self) -> bool:
@@ -221,10 +249,13 @@ class Slots(Generic[J]):
 
     def _start(self) -> None:
         name = f"sojourn-{self.kind.split()[0]}-{len(self._threads) + 1}"
-        thread = threading.Thread(target=_serve, args=(self._queue,), name=name, daemon=True)
+        served = (self._queue, self._holdings)
+        thread = threading.Thread(target=_serve, args=served, name=name, daemon=True)
+        self._holdings.join()
         try:
             thread.start()
         except RuntimeError:
+            self._holdings.leave()
             if not self._threads:
                 raise
             return  # the others will get to it
@@ -248,14 +279,14 @@ class Slots(Generic[J]):
             for job in self.jobs:  # an interrupt took it out of the queue and told nobody
                 _end(job, f"the {self.kind} was closed")
             self._open.clear()
-            self._tidy()
+            self._let_go()
 
     def _exit(self) -> None:
         """End everything because the interpreter exits, and do not wait for ever."""
         if self._elsewhere():
             return
         self._shut()
-        for job in self.jobs:
+        for job in reversed(self.jobs):
             _cancel(job)
         self._join(self._patience)
         self._kill()
@@ -274,11 +305,12 @@ class Slots(Generic[J]):
             elif self._open.get(job_id) is job:
                 _end(job)  # cancel() took it out, and may not have come to say so
         finally:
+            slot.expect(None)
             self._open.pop(job_id, None)
             self._running.pop(job_id, None)
 
 
-def _serve(queue: SimpleQueue[Any]) -> None:
+def _serve(queue: SimpleQueue[Any], holdings: Holdings) -> None:
     """Serve a queue to its end; the life of a thread."""
     slot: Slot[Any] | None = None
     while (job := queue.get()) is not None:
@@ -292,6 +324,12 @@ def _serve(queue: SimpleQueue[Any]) -> None:
     queue.put(None)
     if slot is not None:
         slot.close()
+    holdings.leave()
+
+
+def _let_go(queue: SimpleQueue[Any], holdings: Holdings) -> None:
+    queue.put(None)
+    holdings.leave()
 
 
 def _end(job: BaseJob[Any], reason: str | None = None) -> None:

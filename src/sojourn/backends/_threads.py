@@ -71,7 +71,7 @@ class ThreadBackend(Slots[FunctionJob[Any]]):
 class _ThreadSlot:
     """One thread that calls functions."""
 
-    def expect(self, job: FunctionJob[Any]) -> None:
+    def expect(self, job: FunctionJob[Any] | None) -> None:
         """Nothing is to be prepared: the job itself tells its function to stop."""
 
     def work(self, job: FunctionJob[Any]) -> None:
