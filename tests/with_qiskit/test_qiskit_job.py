@@ -484,7 +484,7 @@ def test_exceptions_of_a_status_can_say_where_a_job_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "errors", [{"KeyError": "ERROR"}, {KeyError: "FAILED"}, {KeyError: None}, {SystemExit: "ERROR"}]
+    "errors", [{"KeyError": "ERROR"}, {KeyError: "FAILED"}, {KeyError: 7}, {SystemExit: "ERROR"}]
 )
 def test_a_map_of_exceptions_that_could_only_fail_is_refused(errors: Any) -> None:
     with pytest.raises(LifecycleError, match="status_errors"):

@@ -3,6 +3,7 @@
 It needs ``pip install "sojourn[qiskit]"``; nothing else of sojourn imports Qiskit.
 """
 
+from sojourn.backends.qiskit._adopting import AdoptedJob, adopt
 from sojourn.backends.qiskit._job import QiskitJob
 
-__all__ = ["QiskitJob"]
+__all__ = ["AdoptedJob", "QiskitJob", "adopt"]

@@ -206,7 +206,7 @@ def _check_status_errors(cls: type[QiskitJob]) -> None:
             problems.append(f"status_errors has the key {kind!r:.60}; write exception classes")
         named = isinstance(place, State | JobStatus | QiskitStatus)
         name = place.name if named else place
-        if name not in known:
+        if place is not None and name not in known:
             problems.append(f"status_errors leads to {place!r:.60}; {nearest(name, known)}")
     if problems:
         raise LifecycleError(cls.__name__, tuple(problems))

@@ -37,7 +37,10 @@ class Observing(Snapshots[T]):
     """Whether a report that contradicts what is known is an error for whoever has looked."""
 
     status_errors: ClassVar[Mapping[type[Exception], Any]] = {}
-    """What an exception that an overridden ``status()`` raises says about the job."""
+    """What an exception that an overridden ``status()`` raises says; ``None`` is no news."""
+
+    #: Whether looks may take for ever, and so must not hold up a wait that has a deadline.
+    _sj_apart = False
 
     def __new__(cls, *_arguments: Any, **_options: Any) -> Any:
         """Make a job that may be asked for its status before its constructor has run."""
@@ -91,7 +94,11 @@ class Observing(Snapshots[T]):
         """Return what an exception of the class's own ``status()`` says, by ``status_errors``."""
         found = (place for kind, place in self.status_errors.items() if isinstance(error, kind))
         place = next(found)
-        return self._sj_rules.states[place] if isinstance(place, str) else place
+        if place is None:
+            return None
+        if isinstance(place, str) and not isinstance(place, JobStatus):
+            place = self._sj_rules.states[place]
+        return Observation(place, reason=error)
 
     def observe(self, raw: object, **more: Any) -> Outcome:
         """Take a report about this job, as `BaseJob.observe` does; Qiskit's members count, too."""
@@ -131,7 +138,7 @@ class Observing(Snapshots[T]):
     def _sj_try_poll(self, deadline: float | None) -> Exception | None:
         look = super()._sj_try_poll
         seconds = 0.0 if deadline is None else deadline - _clock.monotonic()
-        if seconds <= 0 or not self._sj_observes():
+        if seconds <= 0 or not (self._sj_apart or self._sj_observes()):
             return look(deadline)
         return _look_apart(look, seconds)
 

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from sojourn._declaring import JobMeta
-from sojourn.history import Observation
 
 __all__ = ["inside", "is_own", "own_calls", "take_over"]
 
@@ -100,7 +99,7 @@ def _move_status(cls: type, root: Any, own: Callable[..., Any]) -> None:
             try:
                 return own(self)
             except tuple(self.status_errors) as error:
-                return Observation(self._sj_place_of(error), reason=error)
+                return self._sj_place_of(error)
 
     _install(cls, "status", status, _poll)
 
