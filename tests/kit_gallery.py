@@ -281,7 +281,54 @@ class HidesThatTheLineIsDown(BaseJob[Any]):
             return self.state.status
 
 
+@breaks("backend-error-changes-nothing")
+class GivesUpAtTheSecondTrouble(ScriptedJob):
+    troubles = 0
+
+    def status(self) -> JobStatus:
+        try:
+            return super().status()
+        except BackendError:
+            self.troubles += 1
+            if self.troubles == 2 and not self.state.is_final:
+                self.trigger("fail", "the line is down")
+            raise
+
+
+@breaks("one-submission", "ci")
+class SubmitsAgainWhenItCannotAsk(ScriptedJob):
+    def reconcile(self) -> Outcome:
+        try:
+            return super().reconcile()
+        except BackendError:
+            self._submit()
+            raise
+
+
+@breaks("status-polls", "ci")
+class AsksNoMoreAfterALostAnswer(BaseJob[Any]):
+    deaf = False
+
+    def status(self) -> JobStatus:
+        if self.deaf:
+            return self.state.status
+        try:
+            return super().status()
+        except BackendError as error:
+            self.deaf = isinstance(error.__cause__, TimeoutError)
+            raise
+
+
 # Triggers and history.
+
+
+@breaks("state-is-last-entry", "ci")
+class LosesCountInTheFourthAttempt(BaseJob[Any]):
+    requeue = Transition(JobStatus.RUNNING, JobStatus.QUEUED, new_attempt=True)
+
+    @property
+    def attempt(self) -> int:
+        return min(super().attempt, 3)
 
 
 @breaks("trigger-is-strict")

@@ -54,7 +54,15 @@ class TestChecksumJob(JobConformance):
         return ChecksumJob(None, "c-1", "hello.txt")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.cls.__name__)
+@pytest.mark.parametrize(
+    "planted",
+    [
+        pytest.param(
+            each, marks=pytest.mark.once if each.tier == "ci" else (), id=each.cls.__name__
+        )
+        for each in PLANTED
+    ],
+)
 def test_a_planted_bug_is_found_by_the_name_of_its_promise(planted: Planted) -> None:
     ledger = Ledger()
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sojourn.testing._backend_conformance import BackendConformance
     from sojourn.testing._conformance import JobConformance
     from sojourn.testing._generation import faults, job_classes, lifecycles, nasty_ids, observations
+    from sojourn.testing._walking import machine_for
 
 __all__ = [
     "BACKEND_PROMISES",
@@ -49,6 +50,7 @@ __all__ = [
     "faults",
     "job_classes",
     "lifecycles",
+    "machine_for",
     "nasty_ids",
     "observations",
     "shortest_paths",
@@ -61,6 +63,7 @@ _LATER = {
     "faults": "_generation",
     "job_classes": "_generation",
     "lifecycles": "_generation",
+    "machine_for": "_walking",
     "nasty_ids": "_generation",
     "observations": "_generation",
 }

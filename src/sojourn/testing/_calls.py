@@ -11,6 +11,7 @@ from sojourn.errors import SojournError
 from sojourn.history import Entry, Outcome
 from sojourn.lifecycle import JobStatus
 from sojourn.testing._doubles import ScriptedBackend, ScriptedJob
+from sojourn.testing._manual_clock import ManualClock
 from sojourn.testing._model import Model, Taken, Turn, World
 from sojourn.testing._sketches import FINALS, Sketch
 
@@ -86,8 +87,19 @@ class Call(NamedTuple):
         if inner is None:
             return self._answer(job, desk)
         answers: list[Any] = []
-        desk.meanwhile = lambda: answers.append(inner.make(job, desk))
+        trouble: list[Exception] = []
+
+        def meanwhile() -> None:
+            # The hook that this happens in must not take an author's error for its own.
+            try:
+                answers.append(inner.make(job, desk))
+            except Exception as error:  # noqa: BLE001  # whatever an author's code raises
+                trouble.append(error)
+
+        desk.meanwhile = meanwhile
         answer = self._answer(job, desk)
+        if trouble:
+            raise trouble[0]
         return answer, *(answers or ["not asked"])
 
     def _answer(self, job: Any, desk: Desk) -> Any:
@@ -124,6 +136,15 @@ class Call(NamedTuple):
 
     def _wait(self, job: Any, desk: Desk) -> Any:
         return job.wait_for_final_state()
+
+    def _wait_once(self, job: Any, desk: Desk, told: Any = None) -> Any:
+        desk.script(poll=[told])
+        return job.wait_for_final_state(timeout=0)
+
+    def _wait_for(self, job: Any, desk: Desk, pushed: Any, after: float, timeout: float) -> Any:
+        with ManualClock() as clock:
+            clock.after(after, lambda: job.observe(pushed))
+            return job.wait_for_final_state(timeout=timeout)
 
     def _reconcile(self, job: Any, desk: Desk, found: str | None = None, sent: str = "ok") -> Any:
         desk.script(find=[found], submit=[SENT[sent]])

@@ -42,7 +42,7 @@ def check_job_class(
     The ``quick`` tier makes every trigger and every report in every state, commands with every
     answer of a backend, plays the scenarios, and stops one thread at every line while another
     calls. It takes less than a second for most classes. The ``ci`` tier goes on to the last world,
-    plays more races, and walks with hypothesis, lying backends included.
+    walks with hypothesis, plays with backends that cannot be trusted, and plays more races.
 
     What should happen is worked out from ``expected`` or from the declared edges, never by the
     code under test. The kit puts hooks of its own in the place of the class's, so that no backend
@@ -113,6 +113,12 @@ def parts(subject: Subject, tier: Tier) -> Iterator[Part]:
             lambda ledger, p=promise, s=scenario: play(subject, ledger, p, s),  # type: ignore[misc]
         )
     yield from _exhaustions(subject, limit)
+    if tier == "ci":
+        # Loaded here, because the quick tier needs no hypothesis.
+        from sojourn.testing import _lying, _walking  # noqa: PLC0415
+
+        yield "walks", lambda ledger: _walking.walk(subject, ledger)
+        yield "backends that cannot be trusted", lambda ledger: _lying.lie(subject, ledger)
     yield "two threads", lambda ledger: overlap(subject, ledger, thorough=tier == "ci")
 
 

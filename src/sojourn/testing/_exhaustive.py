@@ -173,7 +173,7 @@ def judge(
     desk: Any,
     world: World,
     call: Call,
-    path: tuple[Call, ...],
+    path: Iterable[Call | str],
 ) -> Turn | None:
     """Make a call and compare it with what may come of it.
 
@@ -277,12 +277,23 @@ def _blame_cancel(world: World, call: Call, seen: Seen, allowed: list[Turn]) -> 
     return "cancel-answers"
 
 
+def _blame_wait(world: World, call: Call, seen: Seen, allowed: list[Turn]) -> str:
+    hopes = {turn.answer for turn in allowed}
+    if hopes & {"JobError", "SubmitUncertainError"}:
+        return "wait-needs-submission"
+    if "UnknownStatusError" in hopes:
+        return "unknown-is-refused"
+    return "deadline-is-kept" if "JobTimeoutError" in hopes else "wait-wakes"
+
+
 _BY_VERB: Final = {
     "trigger": _blame_trigger,
     "fire": _blame_trigger,
     "observe": _blame_report,
     "look": _blame_look,
     "cancel": _blame_cancel,
+    "wait_once": _blame_wait,
+    "wait_for": _blame_wait,
 }
 
 
@@ -309,8 +320,10 @@ def _answer(answer: Any) -> str:
 _SENT: Final = {"ok": "takes it", "no": "refuses it", "lost": "does not answer"}
 
 
-def said(call: Call) -> str:
+def said(call: Call | str) -> str:
     """Say what is done."""
+    if isinstance(call, str):
+        return call
     text = _said(call)
     return text if call.meanwhile is None else f"{text}, and meanwhile {said(call.meanwhile)}"
 
@@ -330,6 +343,12 @@ def _said(call: Call) -> str:
         case "look":
             news = "has no news" if not args or args[0] is None else f"says {_word(args[0])}"
             return f"status() and the backend {news}"
+        case "wait_once":
+            news = "has no news" if args[0] is None else f"says {_word(args[0])}"
+            return f"wait_for_final_state(timeout=0) and the backend {news}"
+        case "wait_for":
+            push = f"{_word(args[0])} is observed after {args[1]:g} s"
+            return f"wait_for_final_state(timeout={args[2]:g}), and {push}"
         case "reconcile":
             found = args[0] if args else None
             again = f" and then {_SENT[args[1] if len(args) > 1 else 'ok']}"

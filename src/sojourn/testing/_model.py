@@ -99,7 +99,7 @@ class Model:
         stops: bool | None = True,
     ) -> None:
         self.sketch = sketch
-        self.hooks = frozenset(hooks)
+        self.hooks: frozenset[str] = frozenset(hooks)
         self.holds = holds
         self.stops = stops
 
@@ -189,6 +189,45 @@ class Model:
             return [Turn(world, errors[world.claim])] if world.claim in errors else []
         return [Turn(world)] if world.state in FINALS else []
 
+    def wait_once(self, world: World, told: Any = None) -> list[Turn]:
+        """Wait for no time at all, which is one look."""
+        doubt = self._not_to_be_waited_for(world)
+        if doubt is not None:
+            return [Turn(world, doubt)]
+        return [
+            last._replace(answer=self._waited(last))
+            for turn in self.look(world, told)
+            for last in turn.alone()
+        ]
+
+    def wait_for(self, world: World, pushed: Any, after: float, timeout: float) -> list[Turn]:
+        """Wait for so many seconds, while something is reported after so many; nobody polls."""
+        doubt = self._not_to_be_waited_for(world)
+        if doubt is not None:
+            return [Turn(world, doubt)]
+        if world.state in FINALS or after > timeout:
+            return [Turn(world, self._waited(Turn(world)))]
+        return [
+            last._replace(answer=self._waited(last))
+            for turn in self.observe(world, pushed)
+            for last in turn.alone()
+        ]
+
+    def _not_to_be_waited_for(self, world: World) -> str | None:
+        if world.state in FINALS:
+            return None
+        # Reports answer the doubt for a class that can only be told; any other has to reconcile.
+        if world.claim == "uncertain" and (self.hooks & {"poll", "find"} or not world.reported):
+            return "SubmitUncertainError"
+        unsent = not world.claim and self.status(world) == "INITIALIZING"
+        return "JobError" if unsent else None
+
+    @staticmethod
+    def _waited(turn: Turn) -> Any:
+        if turn.answer == "UnknownStatusError":
+            return turn.answer
+        return None if turn.world.state in FINALS else "JobTimeoutError"
+
     # Commands.
 
     def submit(self, world: World, sent: str = "ok") -> list[Turn]:
@@ -232,7 +271,7 @@ class Model:
         if world.reported:
             # The evidence wins; whether the caller hears of the refusal is left open.
             world = world._replace(claim="sent")
-            return [Turn(world), Turn(world, "JobSubmitError")]
+            return [self._carry_out(Turn(world)), Turn(world, "JobSubmitError")]
         world = world._replace(claim="refused")
         fail = self.sketch.branches(world.state, "fail")
         if not fail:
@@ -297,7 +336,8 @@ class Model:
         handed = world.claim or self.status(world) != "INITIALIZING"
         unknown = world.claim in ("sending", "uncertain")
         if "poll" not in self.hooks or world.state in FINALS or unknown or not handed:
-            return [Turn(world, self.status(world))]
+            # Others may come between the decision not to ask and the answer.
+            return [Turn(world, then=self._read)]
         if told is None:
             return [Turn(world, asked=("poll",), then=self._read)]
         return [

@@ -7,7 +7,7 @@ from textwrap import indent
 
 from sojourn.testing._promises import PROMISES
 
-__all__ = ["BrokenPromiseError", "Finding", "Ledger", "Problem", "Report"]
+__all__ = ["BrokenPromiseError", "Finding", "FoundError", "Ledger", "Problem", "Report"]
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,23 @@ class BrokenPromiseError(Exception):
         self.happened = happened
 
 
+class FoundError(AssertionError):
+    """A finding, as a failure that hypothesis can shrink and pytest can show.
+
+    Attributes:
+        finding: What was found.
+    """
+
+    def __init__(self, finding: Finding) -> None:
+        """Keep the finding."""
+        super().__init__(finding)
+        self.finding = finding
+
+    def __str__(self) -> str:
+        """Tell it as a path."""
+        return str(self.finding)
+
+
 class Ledger:
     """Collects what is found while a class is looked at.
 
@@ -174,11 +191,15 @@ class Ledger:
 
     def broken(self, promise: str, path: tuple[str, ...], expected: str, happened: str) -> None:
         """Note a broken promise; of one kind, the first is kept and the others are counted."""
+        self.found(Finding(promise, path, expected, happened))
+
+    def found(self, finding: Finding) -> None:
+        """Note a finding; of one kind, the first is kept and the others are counted."""
         # What was done last, without its arguments, tells one kind from another.
-        kind = promise, path[-1].split("(")[0] if path else ""
+        kind = finding.promise, finding.path[-1].split("(")[0] if finding.path else ""
         known = self.findings.get(kind)
         if known is None:
-            self.findings[kind] = Finding(promise, path, expected, happened)
+            self.findings[kind] = finding
         else:
             self.findings[kind] = replace(known, times=known.times + 1)
 

@@ -136,13 +136,17 @@ class Setup:
         self.own = own
         self.model = Model(subject.sketch, self.hooks, stops=stops)
 
-    def make(self) -> tuple[Any, Any]:
-        """Return a new job, and the backend that its hooks ask."""
+    def make(self, desk: Any = None) -> tuple[Any, Any]:
+        """Return a new job, and the backend that its hooks ask.
+
+        Args:
+            desk: That backend; a new one, if it is not given.
+        """
         job = self.subject.make()
         if self.own:
             desk = job._sj_backend
         else:
-            desk = Desk()
+            desk = desk or Desk()
             _DESKS[id(job)] = desk
             weakref.finalize(job, _DESKS.pop, id(job), None).atexit = False
             self.subject.with_hooks(job, self.hooks)
