@@ -187,6 +187,15 @@ def test_a_png_shows_the_colours_of_the_light_theme():
     assert {bytes.fromhex(c) for c in ("ffffff", "16a34a", "f0fdf4", "dc2626")} <= colours
 
 
+def test_a_png_that_would_not_fit_into_memory_is_made_smaller(monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("resvg_py", reason="the extra [png] is not installed")
+    monkeypatch.setattr("sojourn.drawing._png._MOST_PIXELS", 10_000)
+
+    width, height = struct.unpack(">II", draw(base_graph(), format="png")[16:24])
+
+    assert 9_000 < width * height < 11_000
+
+
 def test_the_picture_of_the_readme_is_what_is_drawn_today():
     picture = Path(__file__).parents[1] / "docs" / "pictures" / "lifecycle.svg"
 

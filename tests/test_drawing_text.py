@@ -61,6 +61,19 @@ def test_a_job_class_in_a_terminal():
     ]
 
 
+def test_a_list_is_in_the_order_of_the_statuses():
+    lines = draw(ShopJob, format="text", direction="TB").splitlines()
+
+    assert [line.split()[-1] for line in lines if "▶" not in line and "counts" not in line] == [
+        "INITIALIZING", "QUEUED", "RUNNING", "DONE", "ERROR", "CANCELLED",
+    ]  # fmt: skip
+    assert [line.split()[0] for line in lines if "▶" not in line][2:5] == [
+        "SETUP",
+        "RUNNING",
+        "INSPECTING",
+    ]
+
+
 def test_states_beside_the_path_follow_with_what_leaves_them():
     edges = (*base_graph().edges, Edge("QUEUED", "HELD", "hold"), Edge("HELD", "QUEUED", "release"))
     graph = replace(base_graph(), nodes=(*base_graph().nodes, Node("HELD")), edges=edges)

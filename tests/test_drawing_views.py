@@ -249,6 +249,29 @@ def test_a_history_may_tell_of_states_that_no_class_declares():
     assert ("QUEUED", "mount", "SETUP") in edges(graph)
 
 
+def test_a_job_may_have_gone_a_way_that_its_class_declares_no_more():
+    job = PastJob([*DONE[:2], ("requeue", "QUEUED", 1)])
+
+    assert ("RUNNING", "requeue", "QUEUED") in edges(graph_of(job), mark="taken")
+    assert ("RUNNING", "requeue", "QUEUED") in edges(graph_of([job]), count=1)
+
+
+def test_the_history_of_a_job_is_asked_for_once():
+    asked = []
+
+    class Counted(PastJob):
+        def __getattribute__(self, name: str) -> object:
+            if name == "history":
+                asked.append(name)
+            return super().__getattribute__(name)
+
+    jobs = [Counted(DONE)]
+    asked.clear()
+    draw(jobs)
+
+    assert asked == ["history"]
+
+
 def test_an_inferred_step_of_the_latest_attempt_is_dashed_though_an_earlier_one_was_seen():
     again: list[Step] = [*TWICE[:5], ("start", "RUNNING", None)]
     graph = seen(PastJob([*DONE[:2], ("requeue", "QUEUED", 1), *again[5:]], like=ShopJob), ShopJob)

@@ -49,7 +49,10 @@ def graph_of(thing: object) -> Graph:
     if is_machine(thing):
         return machine_graph(thing)
     if is_job(thing):
-        return visited(class_graph(type(thing), thing.lifecycle), story_of(thing), now())
+        story = story_of(thing)
+        return visited(
+            _with_unknown(class_graph(type(thing), thing.lifecycle), [story]), story, now()
+        )
     if isinstance(thing, Iterable) and not isinstance(thing, str | bytes | type):
         return _graph_of_many(list(cast("Iterable[object]", thing)))
     raise TypeError(
@@ -151,19 +154,16 @@ def _common_graph(things: list[object], stories: list[Story]) -> Graph:
 
 
 def _with_unknown(graph: Graph, stories: list[Story]) -> Graph:
-    """Return the graph with what histories tell of and no class declares."""
+    """Return the graph with what histories tell of and no class declares, or declares no more."""
     stages = {node.name: node.stage for node in graph.nodes}
     steps = {(edge.trigger, edge.source, edge.dest) for edge in graph.edges}
+    told = dict.fromkeys((e.trigger, e.source, e.dest) for story in stories for e in story.entries)
     nodes, edges = list(graph.nodes), list(graph.edges)
-    for story in stories:
-        if story.lifecycle is not None:
-            continue
-        for entry in story.entries:
-            for name in (entry.source, entry.dest):
-                if name not in stages:
-                    stages[name] = max(stages.get(entry.source, 0), 0)
-                    nodes.append(Node(name, tone="active", stage=stages[name], added=True))
-            if (entry.trigger, entry.source, entry.dest) not in steps:
-                steps.add((entry.trigger, entry.source, entry.dest))
-                edges.append(Edge(entry.source, entry.dest, entry.trigger))
+    for trigger, source, dest in told:
+        for name in (source, dest):
+            if name not in stages:
+                stages[name] = max(stages.get(source, 0), 0)
+                nodes.append(Node(name, tone="active", stage=stages[name], added=True))
+        if (trigger, source, dest) not in steps:
+            edges.append(Edge(source, dest, trigger))
     return replace(graph, nodes=tuple(nodes), edges=tuple(edges))

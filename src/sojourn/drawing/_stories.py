@@ -98,11 +98,12 @@ class Stay:
 
 
 def is_job(thing: object) -> TypeGuard[Job]:
-    """Return whether a thing is a job: it has a lifecycle and a history, and is no class."""
+    """Return whether a thing is a job: it has a lifecycle and an id, and is no class."""
+    # Not its history: a job makes that anew for everyone who asks, which takes time where jobs are many.
     return (
         not isinstance(thing, type)
         and isinstance(getattr(thing, "lifecycle", None), Lifecycle)
-        and isinstance(getattr(thing, "history", None), tuple)
+        and callable(getattr(thing, "job_id", None))
     )
 
 

@@ -71,10 +71,11 @@ def _arrow(edge: Edge, extra: int = 0) -> str:
 
 
 def _list(graph: Graph) -> Canvas:
-    """List every state with what leaves it, the happy path first."""
+    """List every state with what leaves it: stage after stage, in each the happy path first."""
     canvas = Canvas()
     rest = [node for node in graph.nodes if node.name not in graph.path]
-    for node in [*(graph.node(name) for name in graph.path), *rest]:
+    listed = [*(graph.node(name) for name in graph.path), *rest]
+    for node in sorted(listed, key=lambda node: (not node.initial, node.stage)):
         at = canvas.put(canvas.height, 0, "● " if node.initial else "")
         at = canvas.put(canvas.height - 1, at, _name(node), node_style(node))
         _notes_after(canvas, at, node)
