@@ -10,6 +10,8 @@ import pytest
 
 from machine_shop import Controller, MachineShop, MachineShopJob, Program
 from sojourn import BaseJob, Entry, _clock
+from sojourn.history import Change
+from sojourn.journals.memory import MemoryJournal
 from sojourn.testing import Background, Gate, ManualClock, ScriptedBackend
 from sojourn.testing import ScriptedJob as Remote
 
@@ -52,28 +54,33 @@ class Backend(ScriptedBackend):
         return super().ask(question, job)
 
 
-class Rows:
-    """A journal that keeps entries in memory, as the protocol asks.
+class Rows(MemoryJournal):
+    """A journal in memory that may have trouble.
 
     Attributes:
         kept: The entries, in order.
+        ids: The job of each.
         trouble: Raised instead of keeping an entry, while there is one.
         witness: Called with each entry, before it is kept.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.kept: list[Entry] = []
         self.ids: list[str] = []
         self.trouble: BaseException | None = None
         self.witness: Callable[[Entry], object] | None = None
 
-    def append(self, job_id: str, entry: Entry) -> None:
-        if self.trouble is not None:
-            raise self.trouble
-        if self.witness is not None:
-            self.witness(entry)
-        self.ids.append(job_id)
-        self.kept.append(entry)
+    def write(self, change: Change) -> None:
+        if change.entry is not None:
+            if self.trouble is not None:
+                raise self.trouble
+            if self.witness is not None:
+                self.witness(change.entry)
+        super().write(change)
+        if change.entry is not None:
+            self.ids.append(change.job_id)
+            self.kept.append(change.entry)
 
 
 def part(job_id: str = "p-1", **options: Any) -> MachineShopJob:

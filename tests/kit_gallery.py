@@ -533,13 +533,13 @@ class KeepsAfterwards(BaseJob[Any]):
 
     def _late(self, plan: Any, at: Any, more: Any) -> None:
         watch = self._sj_watch
-        if watch is None or watch.journal is None:
+        if watch is None or watch.book is None:
             self._commit(plan, at, more)
             return
-        journal, watch.journal = watch.journal, None
+        book, watch.book = watch.book, None
         self._commit(plan, at, more)
-        watch.journal = journal
-        journal.append(self.job_id(), self.history[-1])
+        watch.book = book
+        self._sj_keep(book, self._sj_last)
 
 
 @breaks("pickle-is-a-snapshot")

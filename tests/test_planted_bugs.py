@@ -167,8 +167,8 @@ BUGS = [
     Bug(
         "check and store without the lock, the longer way",
         "_firing.py",
-        "            with self._sj_lock:\n                rules, state = ",
-        "            if True:\n                rules, state = ",
+        "            with self._sj_lock:\n                while True:\n                    try:\n",
+        "            if True:\n                while True:\n                    try:\n",
         one_order,
     ),
     Bug(
@@ -181,9 +181,10 @@ BUGS = [
     Bug(
         "refusal that changes the state",
         "_firing.py",
-        "                if plans is None:\n",
-        "                if plans is None:\n"
-        "                    self._sj_last = (state, 0.0, trigger, self._sj_last, None)\n",
+        "        if plans is None:\n            raise rules",
+        "        if plans is None:\n"
+        "            self._sj_last = (state, 0.0, trigger, self._sj_last, None)\n"
+        "            raise rules",
         every_call_while_somebody_watches,
     ),
     Bug(
@@ -203,9 +204,9 @@ BUGS = [
     Bug(
         "journal written after the change is visible",
         "_firing.py",
-        "        watch = self._sj_watch\n        if watch is not None and watch.journal",
+        "        watch = self._sj_watch\n        if watch is not None and watch.book",
         "        self._sj_last = record\n"
-        "        watch = self._sj_watch\n        if watch is not None and watch.journal",
+        "        watch = self._sj_watch\n        if watch is not None and watch.book",
         a_journal_that_refuses,
     ),
     Bug(
@@ -323,16 +324,16 @@ BUGS = [
     Bug(
         "submission claimed without the lock",
         "_commands.py",
-        "        with self._sj_lock:\n            facts = self._sj_known()\n"
-        "            self._sj_check_claim(",
-        "        if True:\n            facts = self._sj_known()\n            self._sj_check_claim(",
+        "        with self._sj_lock:\n            return self._sj_decide(decide)\n\n"
+        "    def _sj_check_claim",
+        "        if True:\n            return self._sj_decide(decide)\n\n    def _sj_check_claim",
         one_submission,
     ),
     Bug(
         "final left",
         "_commands.py",
-        "                if self._sj_last[0] == plan.source:\n",
-        "                if True:\n",
+        "            if self._sj_last[0] == plan.source:\n",
+        "            if True:\n",
         every_call,
     ),
     Bug(
@@ -359,8 +360,8 @@ BUGS = [
     Bug(
         "cancel of a job that is done says yes",
         "_commands.py",
-        '                    return state == "CANCELLED"\n',
-        "                    return True\n",
+        '                return state == "CANCELLED"\n',
+        "                return True\n",
         every_call,
     ),
     Bug(

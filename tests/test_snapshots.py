@@ -15,6 +15,7 @@ from job_doubles import Backend, Background, Gate, Pushed, Remote, Rows, brought
 from job_oracle import BASE_WAYS, assert_consistent
 from sojourn import BaseJob, IllegalTransitionError, JobStatus, State, Transition
 from sojourn.errors import JobCancelledError, JobError, JobFailedError, SojournError
+from sojourn.journals.memory import MemoryJournal
 
 
 class Printed(BaseJob[Any]):
@@ -220,10 +221,10 @@ class TestWhatIsNotKept:
             def __reduce__(self) -> str:
                 raise TypeError("not this")
 
-            def append(self, *_: Any) -> None:
-                pass
+        class LocalJournal(Local, MemoryJournal):
+            """The same, where entries are kept."""
 
-        job = Pushed(Local(), "j-1", journal=Local())
+        job = Pushed(Local(), "j-1", journal=LocalJournal())
         job.add_callback(lambda *_: None)
         job.submit()
 

@@ -5,6 +5,7 @@ The rule of all of them: decide under the lock, ask the backend outside it, deci
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any, ClassVar, Self
 
@@ -19,7 +20,7 @@ from sojourn.errors import (
     SubmitInterruptedError,
     SubmitUncertainError,
 )
-from sojourn.history import COMMAND, NOT_GIVEN, More, Outcome, chain
+from sojourn.history import COMMAND, NOT_GIVEN, More, Outcome, Record, chain
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["Commanding", "overrides"]
@@ -64,6 +65,20 @@ class Commanding(Reconciling):
         """
         raise NotImplementedError
 
+    @property
+    def submission_token(self) -> str:
+        """Names this job's submission, for `_submit` to send along and `_find` to search by.
+
+        32 hexadecimal digits, the same for the job's whole life. With a journal it is durable before
+        `_submit` is called, so that whoever takes the job up after a crash searches by the same.
+        """
+        with self._sj_lock:
+            book, facts = self._sj_book(), self._sj_known()
+            if book is not None:
+                return book.token
+            facts.token = facts.token or os.urandom(16).hex()
+            return facts.token
+
     @classmethod
     def attach(
         cls, backend: Any, job_id: str, native_id: str | None = None, **arguments: Any
@@ -82,6 +97,10 @@ class Commanding(Reconciling):
         with job._sj_lock:
             facts = job._sj_known()
             facts.native_id, facts.claim = native_id, Claim("attached")
+            job._sj_stage(native_id=native_id, claim="attached")
+            book = job._sj_book()
+            if book is not None:
+                job._sj_take_up(book)
         return job
 
     # Submitting.
@@ -126,7 +145,8 @@ class Commanding(Reconciling):
 
     def _sj_claim(self, claim: Claim, held: Claim) -> Plan:
         """Take the right to submit, and choose the branch that a success will take."""
-        with self._sj_lock:
+
+        def decide() -> Plan:
             facts = self._sj_known()
             self._sj_check_claim(facts, held)
             plans = self._sj_rules.tables.get("submit", {}).get(self._sj_last[0])
@@ -137,8 +157,12 @@ class Commanding(Reconciling):
                 plan = self._sj_choose(plans, Event(self, (), {}))
             if plan is None:
                 raise self._sj_denial("submit", "its conditions say no; nothing was sent")
+            self._sj_keep_claim("sending")
             facts.claim = claim
             return plan
+
+        with self._sj_lock:
+            return self._sj_decide(decide)
 
     def _sj_check_claim(self, facts: Facts, held: Claim) -> None:
         if sealed := self._sj_sealed():
@@ -149,6 +173,7 @@ class Commanding(Reconciling):
             return
         reasons = {
             "sending": "it is being submitted; wait for that",
+            "elsewhere": "another process is submitting it; wait for that",
             "sent": f"it was submitted already, as {facts.native_id!r}",
             "uncertain": f"a submission is uncertain ({claim.doubt}); call reconcile() to go on",
             "attached": "it was submitted elsewhere; this is a handle that was attached to it",
@@ -159,13 +184,20 @@ class Commanding(Reconciling):
 
     def _sj_accept(self, plan: Plan, native_id: str | None) -> None:
         """Take the step, unless reports or triggers have moved the job meanwhile."""
+
+        def accept() -> None:
+            if self._sj_last[0] == plan.source:
+                self._sj_step(plan, _clock.wall(), COMMAND)
+            else:
+                self._sj_keep_staged()
+
         try:
             with self._sj_lock:
                 facts = self._sj_known()
                 facts.native_id = native_id
                 facts.claim = SENT
-                if self._sj_last[0] == plan.source:
-                    self._sj_step(plan, _clock.wall(), COMMAND)
+                self._sj_stage(claim="sent", native_id=native_id, doubt="")
+                self._sj_decide(accept)
         finally:
             if self._sj_watch is not None:
                 self._sj_tell()
@@ -180,12 +212,16 @@ class Commanding(Reconciling):
                     return False
                 if doubtful:
                     # Reports say that the backend has it; its id is still to be found out.
+                    self._sj_stage(claim="uncertain", doubt=text)
                     facts.claim = Claim("uncertain", doubt=text)
                 elif self._sj_reported():
+                    self._sj_stage(claim="sent")
                     facts.claim = SENT  # whom the backend reports, it has taken
                 else:
-                    self._sj_refuse(error, text)
+                    self._sj_stage(claim="refused", doubt=text)
+                    self._sj_decide(lambda: self._sj_refuse(error, text))
                     facts.claim = Claim("refused", doubt=text)
+                self._sj_try_to_keep_staged()
                 return True
         finally:
             if self._sj_watch is not None:
@@ -247,21 +283,48 @@ class Commanding(Reconciling):
             self._sj_refuse_inside("reconcile", always=True)
         if sealed := self._sj_sealed():
             raise self._sj_denial("reconcile", sealed)
-        claim, before = self._sj_claimed(), self._sj_last
+        before = self._sj_last
+        self._sj_catch_up()
+        claim, now = self._sj_claimed(), self._sj_last
+        if now is not before and now[0] in self._sj_rules.finals:
+            return Outcome.ADVANCED
+        outcome = self._sj_ask_where_it_is(claim, now)
+        return outcome if self._sj_last is before else Outcome.ADVANCED
+
+    def _sj_ask_where_it_is(self, claim: Claim, before: Record) -> Outcome:
         if claim.kind == "uncertain":
             self._sj_find_out(claim)
+        elif claim.kind == "elsewhere":
+            return Outcome.UNCHANGED  # whoever submits it will say
         elif claim is SENT and before[0] in self._sj_rules.tables.get("submit", {}):
             # The backend has it, and then an interrupt or a callback kept the step from us.
             self._sj_found(claim, self.native_id, f"accepted as {self.native_id}")
         elif claim is SENT and self.native_id is None and overrides(self._find, Commanding._find):
             # It was reported before its id was known.
-            self._sj_known().native_id = self._sj_ask(self._find, "be looked up")
+            self._sj_learn_native_id(self._sj_ask(self._find, "be looked up"))
             return self._sj_look_again()
         elif claim.kind or before[3] is not None:
             return self._sj_look_again()
         else:
             raise self._sj_denial("reconcile", "it was not submitted; call submit()")
         return Outcome.UNCHANGED if self._sj_last is before else Outcome.ADVANCED
+
+    def _sj_catch_up(self) -> None:
+        """Read what others have written, if there is a journal."""
+        book = self._sj_book()
+        if book is None or not (book.written or book.unsure):
+            return
+        try:
+            with self._sj_lock:
+                self._sj_reread()
+        finally:
+            self._sj_tell()
+
+    def _sj_learn_native_id(self, native_id: str | None) -> None:
+        with self._sj_lock:
+            self._sj_known().native_id = native_id
+            self._sj_stage(native_id=native_id)
+            self._sj_decide(self._sj_keep_staged)
 
     def _sj_look_again(self) -> Outcome:
         """Poll once; the waiting part of a job knows how."""
@@ -288,7 +351,9 @@ class Commanding(Reconciling):
             self._sj_send(doubt)
         else:
             # Reports or triggers have moved the job past the question; they are what counts.
-            self._sj_replace(doubt, SENT)
+            with self._sj_lock:
+                self._sj_replace(doubt, SENT)
+                self._sj_decide(self._sj_keep_staged)
 
     def _sj_replace(self, old: Claim, new: Claim) -> bool:
         """Put one claim in the place of another, if that is still the one that counts."""
@@ -296,22 +361,30 @@ class Commanding(Reconciling):
             facts = self._sj_known()
             if facts.claim is not old:
                 return False
+            self._sj_stage(claim=new.kind, doubt=new.doubt)
             facts.claim = new
             return True
 
     def _sj_found(self, claim: Claim, native_id: str | None, detail: str) -> None:
         """Go on as submitted."""
         more: More = ("recovery", False, detail, NOT_GIVEN, 0)
+
+        def go_on() -> None:
+            plans = self._sj_rules.tables.get("submit", {}).get(self._sj_last[0])
+            if plans is not None:
+                plan = self._sj_choose(plans, Event(self, (), {})) or plans[-1]
+                self._sj_step(plan, _clock.wall(), more)
+            else:
+                self._sj_keep_staged()
+
         try:
             with self._sj_lock:
                 facts = self._sj_known()
                 if not self._sj_replace(claim, SENT):
                     return
                 facts.native_id = native_id
-                plans = self._sj_rules.tables.get("submit", {}).get(self._sj_last[0])
-                if plans is not None:
-                    plan = self._sj_choose(plans, Event(self, (), {})) or plans[-1]
-                    self._sj_step(plan, _clock.wall(), more)
+                self._sj_stage(claim="sent", native_id=native_id, doubt="")
+                self._sj_decide(go_on)
         finally:
             if self._sj_watch is not None:
                 self._sj_tell()
@@ -320,12 +393,17 @@ class Commanding(Reconciling):
 
     def _sj_withdraw(self, doubt: Claim) -> None:
         """Cancel a job that the backend says it never got."""
+
+        def withdraw() -> None:
+            facts, plans = self._sj_known(), self._sj_rules.tables["cancel"]
+            if facts.claim is doubt and self._sj_last[0] in plans:
+                self._sj_stage(claim="withdrawn")
+                self._sj_step(plans[self._sj_last[0]][0], _clock.wall(), COMMAND)
+                facts.claim = Claim("withdrawn")
+
         try:
             with self._sj_lock:
-                facts, plans = self._sj_known(), self._sj_rules.tables["cancel"]
-                if facts.claim is doubt and self._sj_last[0] in plans:
-                    self._sj_step(plans[self._sj_last[0]][0], _clock.wall(), COMMAND)
-                    facts.claim = Claim("withdrawn")
+                self._sj_decide(withdraw)
         finally:
             if self._sj_watch is not None:
                 self._sj_tell()
@@ -374,23 +452,27 @@ class Commanding(Reconciling):
 
     def _sj_cancel_now(self) -> bool | None:
         """Answer what needs no backend; ``None`` if the backend must be asked."""
+
+        def decide() -> bool | None:
+            if sealed := self._sj_sealed():
+                raise self._sj_denial("cancel", sealed)
+            state, facts = self._sj_last[0], self._sj_facts
+            if state in self._sj_rules.finals:
+                return state == "CANCELLED"
+            claim = self._sj_claimed().kind
+            hooked = overrides(self._cancel, Commanding._cancel)
+            if facts is not None and claim in ("sending", "uncertain", "elsewhere"):
+                self._sj_request_cancel(True)
+                return True
+            if claim or self.state.status is not JobStatus.INITIALIZING:
+                return None if hooked else False
+            plan = self._sj_rules.tables["cancel"][state][0]
+            self._sj_step(plan, _clock.wall(), COMMAND)
+            return True
+
         try:
             with self._sj_lock:
-                if sealed := self._sj_sealed():
-                    raise self._sj_denial("cancel", sealed)
-                state, facts = self._sj_last[0], self._sj_facts
-                if state in self._sj_rules.finals:
-                    return state == "CANCELLED"
-                claim = self._sj_claimed().kind
-                hooked = overrides(self._cancel, Commanding._cancel)
-                if facts is not None and claim in ("sending", "uncertain"):
-                    facts.cancel_requested = True
-                    return True
-                if claim or self.state.status is not JobStatus.INITIALIZING:
-                    return None if hooked else False
-                plan = self._sj_rules.tables["cancel"][state][0]
-                self._sj_step(plan, _clock.wall(), COMMAND)
-                return True
+                return self._sj_decide(decide)
         finally:
             if self._sj_watch is not None:
                 self._sj_tell()
@@ -406,11 +488,20 @@ class Commanding(Reconciling):
             raise TypeError(
                 f"_cancel() of job {self._sj_id!r} answers True, None or False, not {answer!r}"
             )
+
+        def note() -> None:
+            if self._sj_last[0] not in self._sj_rules.finals:
+                self._sj_request_cancel(True)
+
         with self._sj_lock:
-            state = self._sj_last[0]
-            if state not in self._sj_rules.finals:
-                self._sj_known().cancel_requested = True
-        return state not in ("DONE", "ERROR")
+            self._sj_decide(note)
+            return self._sj_last[0] not in ("DONE", "ERROR")
+
+    def _sj_request_cancel(self, asked: bool) -> None:
+        """Keep whether somebody has asked to cancel the job; under the lock."""
+        at = _clock.instant(_clock.wall()) if asked else None
+        self._sj_keep_facts(cancel_requested_at=at)
+        self._sj_known().cancel_requested = asked
 
     def _sj_take_cancel(self) -> bool:
         """Take the step; a final state that was reached meanwhile wins."""
@@ -425,7 +516,8 @@ class Commanding(Reconciling):
         """Carry out a request that was taken while the submission was in flight."""
         try:
             if self._sj_last[0] not in self._sj_rules.finals and not self._sj_cancel_live():
-                self._sj_known().cancel_requested = False
+                with self._sj_lock:
+                    self._sj_decide(lambda: self._sj_request_cancel(False))
                 logger.warning("job %r: the backend refused to cancel it", self._sj_id)
         except Exception as error:  # noqa: BLE001  # the submission succeeded all the same
             logger.warning("job %r: its cancel request failed: %r", self._sj_id, error)

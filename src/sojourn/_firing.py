@@ -12,15 +12,15 @@ from typing import Any
 
 from sojourn import _clock
 from sojourn._handle import describe, firing
+from sojourn._keeping import Keeping
 from sojourn._machine import Event, Plan
-from sojourn._telling import Telling
-from sojourn.errors import JobError
-from sojourn.history import NOT_GIVEN, More, Origin, Record, attempt_of, chain, entry_of
+from sojourn.errors import JobError, JournalConflictError
+from sojourn.history import NOT_GIVEN, More, Origin, Record, attempt_of
 
 __all__ = ["Firing"]
 
 
-class Firing(Telling):
+class Firing(Keeping):
     """The part of a job that fires."""
 
     __slots__ = ()
@@ -76,18 +76,11 @@ class Firing(Telling):
             self._sj_refuse_inside(trigger)
         try:
             with self._sj_lock:
-                rules, state = self._sj_rules, self._sj_last[0]
-                plans = rules.tables.get(trigger, {}).get(state)
-                if self._sj_watch is not None and self._sj_watch.sealed:
-                    raise self._sj_denial(trigger, self._sj_watch.sealed)
-                if plans is None:
-                    raise rules.refusal(self._sj_id, trigger, state)
-                if plans[0].calls or len(plans) > 1:
-                    return self._sj_try(plans, Event(self, args, kwargs, origin))
-                self._sj_commit(
-                    plans[0], _clock.wall(), self._sj_more(plans[0], args, kwargs, origin)
-                )
-                return True
+                while True:
+                    try:
+                        return self._sj_take(trigger, args, kwargs, origin)
+                    except JournalConflictError:
+                        self._sj_reread()
         finally:
             if self._sj_watch is not None:
                 try:
@@ -96,6 +89,21 @@ class Firing(Telling):
                     # An interrupt may have come before it told anybody of a last entry.
                     self._sj_tell()
                     raise
+
+    def _sj_take(
+        self, trigger: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], origin: Origin
+    ) -> bool:
+        """Take the step of ``trigger`` if it is legal now; under the lock."""
+        rules, state = self._sj_rules, self._sj_last[0]
+        plans = rules.tables.get(trigger, {}).get(state)
+        if self._sj_watch is not None and self._sj_watch.sealed:
+            raise self._sj_denial(trigger, self._sj_watch.sealed)
+        if plans is None:
+            raise rules.refusal(self._sj_id, trigger, state)
+        if plans[0].calls or len(plans) > 1:
+            return self._sj_try(plans, Event(self, args, kwargs, origin))
+        self._sj_commit(plans[0], _clock.wall(), self._sj_more(plans[0], args, kwargs, origin))
+        return True
 
     def _sj_more(
         self, plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any], origin: Origin
@@ -192,9 +200,9 @@ class Firing(Telling):
             more = (*more[:4], attempt_of(last) + 1)
         record: Record = (plan.dest, at, plan.trigger, last, more)
         watch = self._sj_watch
-        if watch is not None and watch.journal is not None:
-            entry = entry_of(record, len(chain(record)), attempt_of(record))
-            watch.journal.append(self._sj_id, entry)
+        if watch is not None and watch.book is not None:
+            self._sj_keep(watch.book, record)
+            return
         self._sj_last = record
 
     def _sj_refuse_inside(self, what: str, *, always: bool = False) -> None:

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from sojourn import _clock
+from sojourn._book import Book, pack
 from sojourn.errors import IllegalTransitionError
 from sojourn.history import NOT_GIVEN, Entry, Journal, Record, attempt_of, entries_of
 from sojourn.lifecycle import Lifecycle, State
@@ -50,7 +51,7 @@ class Watch:
     """Why a transition of a job has to take the longer way: somebody wants to know of it.
 
     Attributes:
-        journal: Where entries become durable before they are seen.
+        book: The place in a journal, where entries become durable before they are seen.
         sealed: Why the job changes no more (it is a snapshot), or ``""``.
         waiters: Whose ``release()`` is called at the next change: locks of threads that sleep.
         enders: The same, for those who want to know of the end only.
@@ -61,10 +62,10 @@ class Watch:
     """
 
     __slots__ = (
+        "book",
         "busy",
         "drain",
         "enders",
-        "journal",
         "registrations",
         "sealed",
         "told",
@@ -73,7 +74,7 @@ class Watch:
 
     def __init__(self) -> None:
         """Start with nobody."""
-        self.journal: Journal | None = None
+        self.book: Book | None = None
         self.sealed = ""
         self.waiters: list[Any] = []
         self.enders: list[Any] = []
@@ -85,7 +86,7 @@ class Watch:
     @property
     def idle(self) -> bool:
         """Whether nobody wants to know any more."""
-        return self.journal is None and not (
+        return self.book is None and not (
             self.sealed or self.waiters or self.enders or self.registrations
         )
 
@@ -94,7 +95,8 @@ class Claim(NamedTuple):
     """How far a submission went; one value, so that one store changes all of it.
 
     Attributes:
-        kind: ``""``, sending, sent, uncertain, refused, withdrawn, or attached.
+        kind: ``""``, sending, sent, uncertain, refused, withdrawn, attached, or elsewhere:
+            another process is sending.
         claimant: Lock that the call which sends holds; free while sending, it was interrupted.
         doubt: Why it is uncertain or was refused.
     """
@@ -120,6 +122,7 @@ class Facts:
         fetch: The fetch in flight.
         failing: Whether the latest poll failed.
         anomalies: Reports that contradict, by what makes them the same.
+        token: Names the submission at the backend, once somebody has asked for it.
     """
 
     __slots__ = (
@@ -131,6 +134,7 @@ class Facts:
         "look",
         "native_id",
         "result",
+        "token",
     )
 
     def __init__(self) -> None:
@@ -142,7 +146,8 @@ class Facts:
         self.look: Any = None
         self.fetch: Any = None
         self.failing = False
-        self.anomalies: dict[object, Any] = {}
+        self.anomalies: dict[Any, Any] = {}
+        self.token = ""
 
 
 class Handle:
@@ -185,6 +190,7 @@ class Handle:
         Raises:
             TypeError: The id is not a string, or the class is the abstract `BaseJob` itself.
             ValueError: The id is empty, too long, or has characters that cannot be printed.
+            JournalError: It has a journal, and metadata that are not JSON.
         """
         if not (isinstance(job_id, str) and 0 < len(job_id) < 256 and job_id.isprintable()):
             _refuse_id(job_id)
@@ -201,7 +207,8 @@ class Handle:
         self._sj_facts: Facts | None = None
         self._sj_watch: Watch | None = None
         if journal is not None:
-            self._sj_watching().journal = journal
+            pack(job_id, "metadata", self._sj_metadata)  # now, and not when it is too late
+            self._sj_watching().book = Book(journal)
 
     def backend(self) -> Any:
         """Return the backend that was given; ``None`` for a snapshot."""

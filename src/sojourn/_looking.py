@@ -152,7 +152,7 @@ class Looking(Commanding):
         if state.is_final:
             return False
         claim = self._sj_claimed().kind
-        if claim in ("sending", "uncertain") or self._sj_sealed():
+        if claim in ("sending", "uncertain", "elsewhere") or self._sj_sealed():
             return False
         return bool(claim) or state.status is not JobStatus.INITIALIZING
 

@@ -116,23 +116,26 @@ class Reconciling(Firing):
         if attempt is not None:
             _check_attempt(attempt)
         detail = _detail(raw, reason)
+
+        def judge() -> Outcome:
+            if self._sj_sealed():
+                raise self._sj_denial("observe", self._sj_sealed())
+            verdict = self._sj_weigh(evidence, attempt, since)
+            if verdict is Outcome.CONFLICT:
+                self._sj_note_anomaly(evidence, raw, attempt, detail)
+            if isinstance(verdict, Outcome):
+                return verdict
+            payload: object = NOT_GIVEN
+            if "ERROR" in evidence.goals:
+                payload = (
+                    reason if isinstance(reason, BaseException) else JobError(reason or detail)
+                )
+            self._sj_follow(verdict, seconds, ("observation", False, detail, payload, 0))
+            return Outcome.ADVANCED
+
         try:
             with self._sj_lock:
-                if self._sj_sealed():
-                    raise self._sj_denial("observe", self._sj_sealed())
-                verdict = self._sj_weigh(evidence, attempt, since)
-                if verdict is Outcome.CONFLICT:
-                    self._sj_note_anomaly(evidence, raw, attempt, detail)
-                if isinstance(verdict, Outcome):
-                    return verdict
-                payload: object = NOT_GIVEN
-                if "ERROR" in evidence.goals:
-                    payload = (
-                        reason if isinstance(reason, BaseException) else JobError(reason or detail)
-                    )
-                more: More = ("observation", False, detail, payload, 0)
-                self._sj_follow(verdict, seconds, more)
-                return Outcome.ADVANCED
+                return self._sj_decide(judge)
         finally:
             if self._sj_watch is not None and not quiet:
                 self._sj_tell()
@@ -166,7 +169,7 @@ class Reconciling(Firing):
             seen = number == len(path)
             at_step, more_step = (at, more) if seen else (None, INFERRED)
             watch = self._sj_watch
-            if plan.bare and (watch is None or watch.journal is None):
+            if plan.bare and (watch is None or watch.book is None):
                 self._sj_last = (plan.dest, at_step, plan.trigger, self._sj_last, more_step)
             else:
                 self._sj_step(plan, at_step, more_step)
@@ -176,18 +179,24 @@ class Reconciling(Firing):
     ) -> None:
         state, now = self._sj_last[0], attempt_of(self._sj_last)
         facts = self._sj_known()
-        same = (evidence.name, attempt, state, now)
+        said = f"reported {detail!r}" + ("" if attempt is None else f" in attempt {attempt}")
+        reason = f"{said}, which no legal path explains while {state} in attempt {now}"
+        same: object = (evidence.name, attempt, state, now)
         old = facts.anomalies.get(same)
+        if old is None and (old := self._sj_restored_anomaly(reason)) is not None:
+            same = ("kept", old.reason, old.at)
         if old is not None:
-            facts.anomalies[same] = Anomaly(old.raw, state, now, old.reason, old.at, old.count + 1)
+            again = Anomaly(old.raw, state, now, old.reason, old.at, old.count + 1)
+            self._sj_keep_anomaly(again)
+            facts.anomalies[same] = again
             return
         if len(facts.anomalies) >= MOST_ANOMALIES:
             return
-        said = f"reported {detail!r}" + ("" if attempt is None else f" in attempt {attempt}")
-        reason = f"{said}, which no legal path explains while {state} in attempt {now}"
         instant = _clock.instant(_clock.wall())
         assert instant is not None  # a time gives an instant
-        facts.anomalies[same] = Anomaly(raw, state, now, reason, instant, 1)
+        anomaly = Anomaly(raw, state, now, reason, instant, 1)
+        self._sj_keep_anomaly(anomaly)
+        facts.anomalies[same] = anomaly
         logger.warning("job %r: %s; the report is dropped", self._sj_id, reason)
 
 

@@ -18,7 +18,10 @@
     │   ├── CommandError          error() of a command that failed
     │   └── WorkerError           error() of a function whose process could not answer
     ├── BackendError              the backend could not be asked (.transient)
-    └── JournalError
+    └── JournalError              a journal could not keep or give back something
+        ├── JournalConflictError  somebody else has changed the job first
+        ├── JournalUncertainError nobody knows whether a change was kept
+        └── JournalFileError      a file is not what it should be
 
 The facts of an error are its positional arguments and its attributes, so that they survive
 pickling; the sentence is built when somebody reads it.
@@ -36,7 +39,10 @@ __all__ = [
     "JobFailedError",
     "JobSubmitError",
     "JobTimeoutError",
+    "JournalConflictError",
     "JournalError",
+    "JournalFileError",
+    "JournalUncertainError",
     "LifecycleError",
     "ReentrantTransitionError",
     "SojournError",
@@ -377,4 +383,69 @@ class BackendError(SojournError):
 
 
 class JournalError(SojournError):
-    """A journal could not keep or give back an entry; the transition did not happen."""
+    """A journal could not keep or give back something; what could not be kept did not happen."""
+
+
+class JournalConflictError(JournalError):
+    """Another handle, perhaps of another process, has changed the job first; nothing was kept.
+
+    A job that meets it reads the journal again and decides anew, so its callers never see it.
+
+    Attributes:
+        job_id: Id of the job.
+        known: Where the writer thought that the job was.
+    """
+
+    def __init__(self, job_id: str, known: str) -> None:
+        """Keep the facts."""
+        super().__init__(job_id, known)
+        self.job_id = job_id
+        self.known = known
+
+    def __str__(self) -> str:
+        """Say who lost, and the way out."""
+        return (
+            f"job {self.job_id!r} is not {self.known} in the journal any more; "
+            "somebody else has changed it, read it again"
+        )
+
+
+class JournalUncertainError(JournalError):
+    """Nobody knows whether a change was kept; the job is read again before it changes anew.
+
+    Attributes:
+        job_id: Id of the job.
+        reason: What happened.
+    """
+
+    def __init__(self, job_id: str, reason: str) -> None:
+        """Keep the facts."""
+        super().__init__(job_id, reason)
+        self.job_id = job_id
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Say whose change is in doubt and why."""
+        return (
+            f"job {self.job_id!r} cannot tell whether its change was kept: {self.reason}; "
+            "its journal is read again before it changes anew"
+        )
+
+
+class JournalFileError(JournalError):
+    """A file is no journal, or none that may be used, or it is damaged; it was left as it is.
+
+    Attributes:
+        path: The file.
+        reason: What is wrong with it, and the way out.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        """Keep the facts."""
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Say which file and why."""
+        return f"journal {self.path!r} cannot be used: {self.reason}"

@@ -6,13 +6,27 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypedDict
 
 from sojourn import _clock
 from sojourn.errors import JournalError
 from sojourn.lifecycle import Lifecycle, State
 
-__all__ = ["Anomaly", "Entry", "Journal", "Observation", "Origin", "Outcome", "replay"]
+__all__ = [
+    "Anomaly",
+    "Birth",
+    "Change",
+    "Entry",
+    "Journal",
+    "KeptFacts",
+    "KeptJob",
+    "Observation",
+    "Origin",
+    "Outcome",
+    "PackedResult",
+    "Story",
+    "replay",
+]
 
 Origin = Literal["trigger", "command", "observation", "recovery"]
 
@@ -113,18 +127,203 @@ class Anomaly:
     count: int
 
 
-class Journal(Protocol):
-    """Where entries are kept so that they outlive the process."""
+class Birth(NamedTuple):
+    """Who a job is; what a journal learns of it once, with the first change.
 
-    def append(self, job_id: str, entry: Entry) -> None:
-        """Keep ``entry``; return only when it is durable.
+    Attributes:
+        class_name: Its class, as ``module:qualified name``.
+        backend: What its backend is called.
+        state: Name of the state that it was born in.
+        token: Names the job for ever, and its submission at the backend.
+        metadata: The notes of its user, as JSON.
+        arguments: What its constructor was given besides, as JSON.
+        created_at: When it was made; aware UTC.
+    """
+
+    class_name: str
+    backend: str
+    state: str
+    token: str
+    metadata: str
+    arguments: str
+    created_at: datetime
+
+
+class KeptFacts(TypedDict, total=False):
+    """What a journal keeps of a job beside its entries; only what is given is changed.
+
+    Attributes:
+        native_id: The backend's own id.
+        claim: How far its submission went: sending, sent, uncertain, refused, withdrawn, attached.
+        claims: How often the right to submit or to run it was taken; the number that fences.
+        doubt: Why the submission is uncertain or was refused.
+        owner: The process that took that right, as `sojourn.journals.owner` names it.
+        cancel_requested_at: When somebody asked to cancel it; ``None`` when that was answered.
+        worker: The process that does the work, where that is one of this machine.
+    """
+
+    native_id: str | None
+    claim: str
+    claims: int
+    doubt: str
+    owner: str | None
+    cancel_requested_at: datetime | None
+    worker: str | None
+
+
+class PackedResult(NamedTuple):
+    """A result as it is kept.
+
+    Attributes:
+        kind: ``"json"`` or ``"bytes"``.
+        data: JSON in UTF-8, or whatever the job class made of it.
+    """
+
+    kind: Literal["json", "bytes"]
+    data: bytes
+
+
+class Change(NamedTuple):
+    """One change of one job, which a journal makes as a whole or not at all.
+
+    Attributes:
+        job_id: Id of the job.
+        version: How many entries the writer knows; ``None`` if that does not matter.
+        state: Name of the state that the writer knows.
+        birth: Who the job is, if the writer has not written it yet; it must not be there.
+        entry: The next entry; its number is ``version + 1``.
+        status: Name of the status that the entry's destination stands for.
+        facts: What changes beside it.
+        claims: How many claims the writer knows, if it makes one; compared as ``version`` is.
+        anomaly: A report that contradicts; it takes the place of one that is the same but for
+            its count.
+        result: The result, for an entry that leads to DONE, or fetched later.
+    """
+
+    job_id: str
+    version: int | None
+    state: str
+    birth: Birth | None = None
+    entry: Entry | None = None
+    status: str = ""
+    facts: KeptFacts = {}
+    claims: int | None = None
+    anomaly: Anomaly | None = None
+    result: PackedResult | None = None
+
+
+class KeptJob(NamedTuple):
+    """What a journal knows of one job.
+
+    Attributes:
+        job_id: Its id.
+        class_name: Its class, as ``module:qualified name``.
+        backend: What its backend is called.
+        state: Name of its state.
+        status: Name of the status that its state stands for.
+        version: How many entries it has.
+        attempt: Which run of the job this is.
+        token: Names the job for ever, and its submission at the backend.
+        metadata: The notes of its user.
+        arguments: What its constructor was given besides.
+        created_at: When it was made; aware UTC.
+        changed_at: When the journal got its latest change; aware UTC.
+        facts: What is kept beside the entries; all of them.
+        result_kind: How its result is kept; ``""`` if none is.
+    """
+
+    job_id: str
+    class_name: str
+    backend: str
+    state: str
+    status: str
+    version: int
+    attempt: int
+    token: str
+    metadata: dict[str, Any]
+    arguments: dict[str, Any]
+    created_at: datetime
+    changed_at: datetime
+    facts: KeptFacts
+    result_kind: str = ""
+
+
+class Story(NamedTuple):
+    """A job with all that a journal keeps of it, read at one moment.
+
+    Attributes:
+        job: The job.
+        entries: Its entries, those that were asked for.
+        anomalies: Reports that contradicted.
+    """
+
+    job: KeptJob
+    entries: tuple[Entry, ...]
+    anomalies: tuple[Anomaly, ...]
+
+
+class Journal(Protocol):
+    """Where entries are kept so that they outlive the process.
+
+    Any method may be called from any thread, and several processes may use one journal. A journal
+    never calls a job. It does not know the classes of its jobs, and never repairs what it finds.
+    """
+
+    def write(self, change: Change) -> None:
+        """Make a change; return only when it is durable.
 
         Called under the job's lock, after the callbacks that may refuse the transition and before
-        anybody sees it; it must not call the job.
+        anybody sees it.
 
         Raises:
-            JournalError: It could not be kept. The transition then does not happen.
+            JournalConflictError: The job is not where the writer thinks, or is there already.
+            JournalUncertainError: Nobody knows whether the change was made; read it again.
+            JournalError: The change was not made.
         """
+
+    def read(self, job_id: str, after: int = 0) -> Story | None:
+        """Return a job with its entries numbered above ``after``; ``None`` if it is not there.
+
+        Raises:
+            JournalError: It could not be read, or is damaged.
+        """
+
+    def result(self, job_id: str) -> PackedResult | None:
+        """Return the result of a job, if it is kept.
+
+        Raises:
+            JournalError: It could not be read, or is damaged.
+        """
+
+    def jobs(
+        self,
+        *,
+        status: str | Iterable[str] | None = None,
+        backend: str | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+    ) -> tuple[KeptJob, ...]:
+        """Return the jobs, the latest made first.
+
+        Args:
+            status: A status, or several of them.
+            backend: What their backend is called.
+            since: Only those that have changed since.
+            limit: How many at most.
+
+        Raises:
+            JournalError: They could not be read, or are damaged.
+        """
+
+    def history(self, job_id: str) -> tuple[Entry, ...]:
+        """Return the entries of a job, in order.
+
+        Raises:
+            JournalError: The journal has no such job, or it could not be read, or is damaged.
+        """
+
+    def check(self) -> tuple[str, ...]:
+        """Verify everything, repair nothing, and return a sentence for each thing that is wrong."""
 
 
 # A job holds its latest record; a record holds the one before it, down to the one that the job

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sojourn.testing._backend_conformance import BackendConformance
     from sojourn.testing._conformance import JobConformance
     from sojourn.testing._generation import faults, job_classes, lifecycles, nasty_ids, observations
+    from sojourn.testing._journals import JournalConformance, StoredEntry, StoredJob
     from sojourn.testing._walking import machine_for
 
 __all__ = [
@@ -39,12 +40,15 @@ __all__ = [
     "Finding",
     "Gate",
     "JobConformance",
+    "JournalConformance",
     "ManualClock",
     "Problem",
     "Report",
     "Requirements",
     "ScriptedBackend",
     "ScriptedJob",
+    "StoredEntry",
+    "StoredJob",
     "Tier",
     "check_job_class",
     "faults",
@@ -61,6 +65,9 @@ _LATER = {
     "BackendConformance": "_backend_conformance",
     "JobConformance": "_conformance",
     "faults": "_generation",
+    "JournalConformance": "_journals",
+    "StoredEntry": "_journals",
+    "StoredJob": "_journals",
     "job_classes": "_generation",
     "lifecycles": "_generation",
     "machine_for": "_walking",

@@ -1,0 +1,95 @@
+"""What a job knows of its place in a journal."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from sojourn.errors import JournalError
+from sojourn.history import Journal, KeptFacts
+
+__all__ = ["Book", "clean", "name_of_backend", "name_of_class", "pack"]
+
+
+class Book:
+    """One job's place in a journal; under the job's lock, like all that it says.
+
+    Attributes:
+        journal: The journal.
+        written: Whether the journal has the job.
+        version: How many of its entries are durable.
+        attempt: The attempt that the last of them belongs to.
+        claims: How many claims the journal knows.
+        token: Names the job, and its submission at the backend.
+        lost: Whether somebody else was faster, and what they did has not been read yet.
+        unsure: Whether the outcome of a write is unknown, so that it has to be read again.
+        staged: Facts that the next write takes along.
+    """
+
+    __slots__ = (
+        "attempt",
+        "claims",
+        "journal",
+        "lost",
+        "staged",
+        "token",
+        "unsure",
+        "version",
+        "written",
+    )
+
+    def __init__(self, journal: Journal) -> None:
+        """Start with a job that the journal does not know."""
+        self.journal = journal
+        self.written = False
+        self.version = 0
+        self.attempt = 1
+        self.claims = 0
+        self.token = os.urandom(16).hex()
+        self.lost = False
+        self.unsure = False
+        self.staged: KeptFacts = {}
+
+
+def name_of_class(cls: type) -> str:
+    """Return what a journal calls a job class."""
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def name_of_backend(backend: object) -> str:
+    """Return what a journal calls a backend: the name it gives itself, or that of its class."""
+    if isinstance(backend, str):
+        return clean(backend)
+    name = getattr(backend, "name", None)
+    if callable(name):
+        try:
+            name = name()
+        except Exception:  # noqa: BLE001  # it is the name of something else
+            name = None
+    return clean(name) if isinstance(name, str) and name else type(backend).__name__
+
+
+def clean(text: str) -> str:
+    """Return a text that any journal can keep; file names may bring halves of characters along."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="backslashreplace").decode()
+    return text
+
+
+def pack(job_id: str, what: str, value: Mapping[str, Any]) -> str:
+    """Return notes as JSON.
+
+    Raises:
+        JournalError: They are not made of what JSON has.
+    """
+    try:
+        return json.dumps(dict(value), allow_nan=True)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise JournalError(
+            f"job {job_id!r} cannot keep its {what} in a journal: {error}; "
+            "use str, int, float, bool, None, lists, and dictionaries with str keys"
+        ) from error

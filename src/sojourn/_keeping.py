@@ -1,0 +1,319 @@
+"""How a job is kept in its journal: written before anybody sees it, read again when in doubt.
+
+Several handles, in several processes, may be of one job. Whoever writes first wins; the others
+find out when they write, read what has happened, and decide anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar, cast
+
+from sojourn._book import Book, clean, name_of_backend, name_of_class, pack
+from sojourn._clock import instant
+from sojourn._handle import SENT, UNCLAIMED, Claim, logger
+from sojourn._owner import is_alive, this_process
+from sojourn._telling import Telling
+from sojourn.errors import (
+    JobError,
+    JournalConflictError,
+    JournalError,
+    JournalUncertainError,
+)
+from sojourn.history import (
+    NOT_GIVEN,
+    Anomaly,
+    Birth,
+    Change,
+    Entry,
+    KeptFacts,
+    Record,
+    Story,
+    chain,
+    entry_of,
+)
+
+__all__ = ["Keeping"]
+
+R = TypeVar("R")
+
+
+class Keeping(Telling):
+    """The part of a job that writes its journal."""
+
+    __slots__ = ()
+
+    def _sj_book(self) -> Book | None:
+        watch = self._sj_watch
+        return None if watch is None else watch.book
+
+    def _sj_decide(self, decide: Callable[[], R]) -> R:
+        """Decide under the lock, and again each time that somebody else was faster."""
+        while True:
+            try:
+                return decide()
+            except JournalConflictError:
+                self._sj_reread()
+
+    def _sj_keep(self, book: Book, record: Record) -> None:
+        """Write the entry of a record, and publish it when it is durable."""
+        more = record[4]
+        if more is not None and more[2] is not None and (text := clean(more[2])) != more[2]:
+            record = (*record[:4], (*more[:2], text, *more[3:]))
+        attempt = more[4] if more is not None and more[4] else book.attempt
+        entry = entry_of(record, book.version + 1, attempt)
+        self._sj_write(book, entry=entry, status=self._sj_rules.states[record[0]].status.value)
+        self._sj_last = record
+        # Until here an interrupt leaves the book unsure, so that it is read again.
+        book.version, book.attempt, book.unsure = entry.number, attempt, False
+
+    def _sj_write(self, book: Book, **parts: Any) -> None:
+        """Make a change durable; the book stays unsure until its caller has published it.
+
+        Raises:
+            JournalConflictError: Somebody else was faster, or the book has to be read first.
+            JournalUncertainError: Nobody knows what became of it, not even now.
+            JournalError: It was not kept.
+        """
+        state = self._sj_last[0]
+        if book.unsure:
+            raise JournalConflictError(self._sj_id, f"{state} after entry {book.version}")
+        facts: KeptFacts = {**book.staged, **parts.pop("facts", {})}
+        birth = None if book.written else self._sj_birth(book)
+        parts = {"version": book.version, "state": state, **parts}
+        change = Change(self._sj_id, birth=birth, facts=facts, **parts)
+        book.unsure = True
+        try:
+            book.journal.write(change)
+        except JournalUncertainError as doubt:
+            self._sj_settle_doubt(book, change, doubt)
+        except JournalConflictError:
+            book.lost = True
+            raise
+        except JournalError:
+            book.unsure = False
+            raise
+        book.written = True
+        book.staged = {}
+
+    def _sj_settle_doubt(self, book: Book, change: Change, doubt: JournalUncertainError) -> None:
+        """Find out whether a change was kept; return if it was."""
+        try:
+            story = book.journal.read(self._sj_id, book.version)
+        except JournalError:
+            raise doubt from None
+        if story is not None and story.job.token == book.token and _has(story, change):
+            return
+        if story is not None and (story.entries or story.job.token != book.token):
+            raise JournalConflictError(self._sj_id, f"{change.state} after entry {change.version}")
+        book.unsure = False
+        raise JournalError(
+            f"job {self._sj_id!r} could not be changed in its journal: {doubt.reason}; "
+            "nothing has changed, try again"
+        ) from doubt
+
+    def _sj_birth(self, book: Book) -> Birth:
+        birth, created_at = self._sj_rules.birth, instant(self._sj_born)
+        assert birth is not None  # only BaseJob itself is never born
+        assert created_at is not None  # every job is
+        return Birth(
+            name_of_class(type(self)),
+            name_of_backend(self._sj_backend),
+            birth[0],
+            book.token,
+            pack(self._sj_id, "metadata", self._sj_metadata),
+            "{}",
+            created_at,
+        )
+
+    # What is kept beside the entries.
+
+    def _sj_stage(self, **facts: Any) -> None:
+        """Have the next write take facts along; under the lock."""
+        book = self._sj_book()
+        if book is None:
+            return
+        for name in ("native_id", "doubt"):
+            if facts.get(name) is not None:
+                facts[name] = clean(str(facts[name]))
+        book.staged = cast("KeptFacts", {**book.staged, **facts})
+
+    def _sj_keep_staged(self) -> None:
+        """Write staged facts if no entry has taken them along."""
+        book = self._sj_book()
+        if book is not None and book.staged:
+            self._sj_keep_facts()
+
+    def _sj_try_to_keep_staged(self) -> None:
+        """Do the same where something else is about to be raised; the next write may do it."""
+        try:
+            self._sj_decide(self._sj_keep_staged)
+        except JournalError as error:
+            logger.warning("job %r: its journal cannot be written to: %s", self._sj_id, error)
+
+    def _sj_keep_facts(self, **facts: Any) -> None:
+        """Write facts, whatever others have written meanwhile; under the lock."""
+        book = self._sj_book()
+        if book is not None:
+            self._sj_write(book, facts=facts, version=None)
+            book.unsure = False
+
+    def _sj_keep_anomaly(self, anomaly: Anomaly) -> None:
+        """Write a report that contradicts; under the lock."""
+        book = self._sj_book()
+        if book is not None:
+            raw = anomaly.raw if isinstance(anomaly.raw, str) else repr(anomaly.raw)
+            clear = replace(anomaly, raw=clean(raw), reason=clean(anomaly.reason))
+            self._sj_write(book, anomaly=clear, version=None)
+            book.unsure = False
+
+    def _sj_restored_anomaly(self, reason: str) -> Anomaly | None:
+        """Return the anomaly of this reason that came from the journal, if there is one."""
+        facts = self._sj_known()
+        kept = (each for key, each in facts.anomalies.items() if key[0] == "kept")
+        return next((each for each in kept if each.reason == reason), None)
+
+    def _sj_keep_claim(self, kind: str) -> None:
+        """Write that this process takes the right to submit or to run the job; under the lock."""
+        book = self._sj_book()
+        if book is None:
+            return
+        claims = book.claims + 1
+        facts = {"claim": kind, "claims": claims, "owner": this_process()}
+        self._sj_write(book, facts=facts, claims=book.claims)
+        book.claims, book.unsure = claims, False
+
+    def _sj_take_up(self, book: Book) -> None:
+        """Take over what the journal knows of a job that was just attached; under the lock."""
+        story = book.journal.read(self._sj_id)
+        if story is not None:
+            book.token = story.job.token
+            book.staged = {}
+            self._sj_adopt(book, story)
+
+    # Reading again.
+
+    def _sj_reread(self) -> None:
+        """Catch up with the journal, under the lock.
+
+        Raises:
+            JournalError: It cannot be read, or it contradicts what this job has been through; the
+                job does not change until it can be.
+        """
+        book = self._sj_book()
+        if book is None:
+            raise JournalError(
+                f"job {self._sj_id!r} has no journal; a callback raised an error of journals"
+            )
+        known = len(chain(self._sj_last))
+        story = book.journal.read(self._sj_id, known)
+        if story is None:
+            self._sj_check_gone(book)
+        else:
+            self._sj_check_story(book, story, known)
+            self._sj_adopt(book, story)
+        book.lost = book.unsure = False
+
+    def _sj_check_gone(self, book: Book) -> None:
+        if book.written or book.lost:
+            raise JournalError(
+                f"job {self._sj_id!r} is not in its journal any more; "
+                "somebody has put another file in its place, and this job changes no more"
+            )
+
+    def _sj_check_story(self, book: Book, story: Story, known: int) -> None:
+        if not book.written and self._sj_claimed().kind == "attached":
+            book.token = story.job.token  # two handles of one job that neither had written yet
+        if story.job.token != book.token:
+            raise JournalError(
+                f"job {self._sj_id!r} is in the journal already, as {story.job.status}; "
+                "take it up with attach() or recover(), or choose another id"
+            )
+        if story.job.version < known:
+            raise JournalError(
+                f"job {self._sj_id!r} has {known} entries and its journal only "
+                f"{story.job.version}; the file is older than this job, which changes no more"
+            )
+        news = story.entries or story.job.facts["claims"] != book.claims or not book.written
+        if book.lost and not news:
+            raise JournalError(
+                f"job {self._sj_id!r} is refused by its journal, which knows nothing newer; "
+                "check() tells whether it is damaged"
+            )
+
+    def _sj_adopt(self, book: Book, story: Story) -> None:
+        """Take over what others have written, under the lock."""
+        last, attempt, number = self._sj_last, book.attempt, story.job.version - len(story.entries)
+        for number, entry in enumerate(story.entries, number + 1):  # noqa: B020  # it goes on counting
+            if entry.source != last[0] or entry.number != number or not self._sj_knows(entry):
+                raise JournalError(
+                    f"job {self._sj_id!r} cannot take entry {number} from its journal: "
+                    f"{entry.trigger} from {entry.source} to {entry.dest} while {last[0]}; "
+                    "the history is damaged or belongs to another class"
+                )
+            last = _record_of(entry, last, attempt)
+            attempt = entry.attempt
+        self._sj_adopt_facts(book, story)
+        self._sj_last = last
+        book.written, book.version, book.attempt = True, number, attempt
+        book.claims = story.job.facts["claims"]
+
+    def _sj_adopt_facts(self, book: Book, story: Story) -> None:
+        kept = story.job.facts
+        if kept["claims"] != book.claims:
+            book.staged = {}  # whoever has claimed the job since knows better
+        facts = self._sj_known()
+        facts.native_id = kept["native_id"] or facts.native_id
+        facts.cancel_requested = kept["cancel_requested_at"] is not None
+        if "claim" not in book.staged:
+            facts.claim = _claim_of(kept, facts.claim)
+        for anomaly in story.anomalies:
+            known = (each.reason for each in facts.anomalies.values())
+            if anomaly.reason not in known:
+                facts.anomalies["kept", anomaly.reason, anomaly.at] = anomaly
+
+    def _sj_knows(self, entry: Entry) -> bool:
+        return entry.dest in self._sj_rules.states
+
+
+def _claim_of(kept: KeptFacts, known: Claim) -> Claim:
+    """Return how far a submission went, as the journal knows it."""
+    kind, owner = kept["claim"], kept["owner"] or ""
+    if kind == "sent":
+        return SENT
+    if kind == "sending":
+        if owner == this_process() and known.kind in ("sending", "uncertain"):
+            return known  # it is in our own hands
+        if owner and is_alive(owner) is not False:
+            return Claim("elsewhere")
+        return Claim("uncertain", doubt="the process that submitted it has ended")
+    if kind == known.kind:
+        return known
+    return Claim(kind, doubt=kept["doubt"]) if kind else UNCLAIMED
+
+
+def _record_of(entry: Entry, previous: Record, attempt: int) -> Record:
+    """Return the record of an entry that follows another record."""
+    begun = entry.attempt if entry.attempt != attempt else 0
+    payload: object = NOT_GIVEN
+    if entry.dest == "ERROR":
+        payload = JobError(entry.detail or "no reason was given")
+    seconds = None if entry.at is None else entry.at.timestamp()
+    plain = entry.origin == "trigger" and entry.detail is None and not (entry.inferred or begun)
+    more = (entry.origin, entry.inferred, entry.detail, payload, begun)
+    return (
+        entry.dest,
+        seconds,
+        entry.trigger,
+        previous,
+        None if plain and payload is NOT_GIVEN else more,
+    )
+
+
+def _has(story: Story, change: Change) -> bool:
+    """Whether a change is in what was read after it."""
+    if change.entry is not None and story.entries[:1] != (change.entry,):
+        return False
+    facts: dict[str, Any] = {**story.job.facts}
+    return all(facts[name] == value for name, value in change.facts.items())

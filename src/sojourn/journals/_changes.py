@@ -1,0 +1,141 @@
+"""How one change is made in a transaction that is open: compare, set, and add the entry."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from typing import Any
+
+from sojourn.errors import JournalConflictError
+from sojourn.history import Change
+from sojourn.journals._results import Kept
+from sojourn.journals._schema import (
+    FACTS,
+    SEALED,
+    anomaly_row,
+    entry_row,
+    micros,
+    seal,
+)
+
+__all__ = ["apply"]
+
+_STEP = (
+    "UPDATE job SET state = ?, status = ?, version = ?, attempt = ?, changed_at = ? "
+    "WHERE id = ? AND version = ? AND state = ?"
+)
+_ENTRY = (
+    'INSERT INTO "transition" SELECT number, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM job WHERE id = ?'
+)
+_BIRTH = (
+    "INSERT INTO job (state, status, version, attempt, changed_at, "
+    f"{SEALED}, checksum) VALUES (?, 'INITIALIZING', 0, 1, ?{', ?' * 18}, ?) "
+    "ON CONFLICT (id) DO NOTHING"
+)
+_SEALED = f"SELECT version, state, {SEALED} FROM job WHERE id = ?"
+_FACTS = (
+    f"UPDATE job SET {' = ?, '.join(FACTS)} = ?, result_kind = ?, result = ?, result_file = ?, "
+    "result_digest = ?, checksum = ?, changed_at = ? WHERE id = ?"
+)
+
+
+def apply(connection: sqlite3.Connection, change: Change, kept: Kept | None = None) -> None:
+    """Make a change.
+
+    Args:
+        connection: Where a transaction is open that writes.
+        change: The change.
+        kept: Where its result is, if it has one.
+
+    Raises:
+        JournalConflictError: The job is not where the writer thinks; nothing has changed.
+    """
+    now = time.time_ns() // 1000
+    if change.birth is not None:
+        _be_born(connection, change, now)
+    if change.facts or change.claims is not None or kept is not None:
+        _set_facts(connection, change, kept, now)
+    if change.entry is not None:
+        _step(connection, change, now)
+    if change.anomaly is not None:
+        _note(connection, change)
+
+
+def _conflict(change: Change) -> JournalConflictError:
+    return JournalConflictError(change.job_id, f"{change.state} after entry {change.version}")
+
+
+def _be_born(connection: sqlite3.Connection, change: Change, now: int) -> None:
+    birth = change.birth
+    assert birth is not None  # asked by the caller
+    row: tuple[Any, ...] = (
+        change.job_id,
+        birth.class_name,
+        birth.backend,
+        birth.token,
+        birth.metadata,
+        birth.arguments,
+        micros(birth.created_at),
+        *(None, "", 0, "", None, None, None),
+        *("", None, None, None),
+    )
+    made = connection.execute(_BIRTH, (birth.state, now, *row, seal(*row)))
+    if not made.rowcount:
+        raise _conflict(change)
+
+
+def _step(connection: sqlite3.Connection, change: Change, now: int) -> None:
+    entry = change.entry
+    assert entry is not None  # asked by the caller
+    made = connection.execute(
+        _STEP,
+        (
+            entry.dest,
+            change.status,
+            entry.number,
+            entry.attempt,
+            now,
+            change.job_id,
+            entry.number - 1,
+            entry.source,
+        ),
+    )
+    if not made.rowcount:
+        raise _conflict(change)
+    connection.execute(_ENTRY, (*entry_row(change.job_id, entry), change.job_id))
+
+
+def _set_facts(connection: sqlite3.Connection, change: Change, kept: Kept | None, now: int) -> None:
+    row = connection.execute(_SEALED, (change.job_id,)).fetchone()
+    if row is None:
+        raise _conflict(change)
+    version, state, *sealed = row
+    born, facts, result = sealed[:7], dict(zip(FACTS, sealed[7:14], strict=True)), sealed[14:]
+    moved = change.version is not None and (version, state) != (change.version, change.state)
+    if moved or (change.claims is not None and facts["claims"] != change.claims):
+        raise _conflict(change)
+    facts.update(change.facts)
+    if "cancel_requested_at" in change.facts:
+        facts["cancel_requested_at"] = micros(change.facts["cancel_requested_at"])
+    values = (*facts.values(), *(result if kept is None else kept))
+    connection.execute(_FACTS, (*values, seal(*born, *values), now, change.job_id))
+
+
+def _note(connection: sqlite3.Connection, change: Change) -> None:
+    anomaly = change.anomaly
+    assert anomaly is not None  # asked by the caller
+    found = connection.execute("SELECT number FROM job WHERE id = ?", (change.job_id,)).fetchone()
+    if found is None:
+        raise _conflict(change)
+    at, raw, state, attempt, why, count, checksum = anomaly_row(change.job_id, anomaly)
+    again = connection.execute(
+        "UPDATE anomaly SET count = ?, checksum = ? "
+        "WHERE job = ? AND at = ? AND raw = ? AND state = ? AND attempt = ? AND why = ?",
+        (count, checksum, found[0], at, raw, state, attempt, why),
+    )
+    if not again.rowcount:
+        connection.execute(
+            "INSERT INTO anomaly SELECT ?, 1 + coalesce(max(number), 0), ?, ?, ?, ?, ?, ?, ? "
+            "FROM anomaly WHERE job = ?",
+            (found[0], at, raw, state, attempt, why, count, checksum, found[0]),
+        )

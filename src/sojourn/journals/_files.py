@@ -1,0 +1,161 @@
+"""The files of a journal: which may be opened, and how one is made that is whole from the start."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import stat
+from contextlib import closing, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from sojourn.errors import JournalFileError
+from sojourn.journals._schema import APPLICATION_ID, SCHEMA, VERSION
+
+__all__ = ["connect", "open_beside", "prepare", "sync_folder", "write_durably"]
+
+_MAGIC = b"SQLite format 3\0"
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+def prepare(path: Path) -> None:
+    """Make sure that a file is a journal of ours, and make one where there is none.
+
+    Raises:
+        JournalFileError: It is something else, or others may read it; it was left as it is.
+    """
+    try:
+        if not os.path.lexists(path):
+            _create(path)
+        for each in (path, *(Path(f"{path}-{end}") for end in ("wal", "shm", "journal"))):
+            if os.path.lexists(each):
+                _check_file(each)
+        _check_header(path)
+    except OSError as error:
+        raise JournalFileError(str(path), error.strerror or str(error)) from error
+
+
+def _check_file(path: Path) -> None:
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        raise JournalFileError(str(path), "it is a symbolic link; name the file that it leads to")
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a directory" if stat.S_ISDIR(found.st_mode) else "no regular file"
+        raise JournalFileError(str(path), f"it is {kind}; give the name of a file")
+    if not hasattr(os, "geteuid"):
+        return
+    if found.st_uid != os.geteuid():
+        raise JournalFileError(str(path), "it belongs to somebody else; keep a journal of your own")
+    if found.st_mode & 0o077:
+        raise JournalFileError(
+            str(path),
+            f"others may read or write it (mode {stat.S_IMODE(found.st_mode):04o}); "
+            "look at who did, and chmod 600 it",
+        )
+
+
+def _check_header(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | _NO_FOLLOW)
+    try:
+        header = os.read(descriptor, 100)
+    finally:
+        os.close(descriptor)
+    if not header:
+        raise JournalFileError(
+            str(path), "it is empty, which a journal never is; remove it if nothing is missed"
+        )
+    number = int.from_bytes(header[68:72], "big")
+    if len(header) < 100 or not header.startswith(_MAGIC) or number != APPLICATION_ID:
+        raise JournalFileError(str(path), "it is not a journal; give another name")
+    version = int.from_bytes(header[60:64], "big")
+    if version != VERSION:
+        raise JournalFileError(
+            str(path),
+            f"it is of version {version} and this is sojourn for version {VERSION}; "
+            "install the sojourn that wrote it",
+        )
+
+
+def _create(path: Path) -> None:
+    """Make a journal under another name, and give it its own when it is whole and durable."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
+    os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o600))
+    try:
+        with closing(connect(draft)) as connection:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION_ID}; "
+                f"PRAGMA user_version = {VERSION}; {SCHEMA} COMMIT;"
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+        _sync(draft)
+        with suppress(FileExistsError):  # another process was faster
+            os.link(draft, path)
+    except sqlite3.Error as error:
+        raise JournalFileError(str(path), f"it cannot be made: {error}") from error
+    finally:
+        for end in ("", "-wal", "-shm", "-journal"):
+            Path(f"{draft}{end}").unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def connect(path: Path, *, wait: float = 10.0) -> sqlite3.Connection:
+    """Open a database that is there."""
+    return sqlite3.connect(
+        f"file:{quote(os.fsencode(path))}?mode=rw",
+        uri=True,
+        timeout=wait,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def open_beside(path: str) -> int:
+    """Open a file beside the journal that holds nothing, made if it is missing.
+
+    Raises:
+        JournalFileError: It is not a file of ours.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o600)
+    except OSError as error:
+        raise JournalFileError(path, error.strerror or str(error)) from error
+    try:
+        _check_file(Path(path))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR | _NO_FOLLOW)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file that is there as a whole or not at all."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o600)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor, not a path
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)

@@ -1,0 +1,245 @@
+"""What is in a journal file: tables, the rules that the database itself holds, and checksums.
+
+The rules are triggers, so they hold whoever writes. A checksum of its own in each row finds what
+`PRAGMA integrity_check` does not see: bytes that were flipped in a value.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Any, cast
+
+from sojourn.history import Anomaly, Entry, KeptFacts, KeptJob, Origin
+
+__all__ = [
+    "APPLICATION_ID",
+    "COLUMNS",
+    "FACTS",
+    "SCHEMA",
+    "SEALED",
+    "VERSION",
+    "anomaly_of",
+    "anomaly_row",
+    "entry_of",
+    "entry_row",
+    "job_of",
+    "micros",
+    "seal",
+]
+
+#: "sjrn", so that `file` and everybody else can tell a journal from another database.
+APPLICATION_ID = 0x736A726E
+VERSION = 1
+
+FINAL = "('DONE', 'ERROR', 'CANCELLED')"
+
+SCHEMA = f"""
+CREATE TABLE job (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    class TEXT NOT NULL,
+    backend TEXT NOT NULL,
+    state TEXT NOT NULL,
+    status TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    token TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    native_id TEXT,
+    claim TEXT NOT NULL DEFAULT '',
+    claims INTEGER NOT NULL DEFAULT 0,
+    doubt TEXT NOT NULL DEFAULT '',
+    owner TEXT,
+    cancel_requested_at INTEGER,
+    worker TEXT,
+    result_kind TEXT NOT NULL DEFAULT '',
+    result BLOB,
+    result_file TEXT,
+    result_digest TEXT,
+    checksum INTEGER NOT NULL,
+    CHECK (status IN ('INITIALIZING', 'QUEUED', 'RUNNING', 'DONE', 'ERROR', 'CANCELLED'))
+) STRICT;
+CREATE TABLE "transition" (
+    job INTEGER NOT NULL REFERENCES job (number),
+    version INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    "trigger" TEXT NOT NULL,
+    source TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    at INTEGER,
+    origin TEXT NOT NULL,
+    inferred INTEGER NOT NULL,
+    detail TEXT,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (job, version)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE anomaly (
+    job INTEGER NOT NULL REFERENCES job (number),
+    number INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    raw TEXT NOT NULL,
+    state TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (job, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX job_open ON job (number) WHERE status NOT IN {FINAL};
+CREATE TRIGGER job_final BEFORE UPDATE OF state, status, version, attempt ON job
+WHEN OLD.status IN {FINAL} AND (NEW.state, NEW.status, NEW.version, NEW.attempt)
+    IS NOT (OLD.state, OLD.status, OLD.version, OLD.attempt)
+BEGIN SELECT RAISE(ABORT, 'final is final'); END;
+CREATE TRIGGER job_step BEFORE UPDATE OF version ON job
+WHEN NEW.version NOT IN (OLD.version, OLD.version + 1)
+BEGIN SELECT RAISE(ABORT, 'the numbering has no gaps'); END;
+CREATE TRIGGER job_born BEFORE INSERT ON job WHEN NEW.version <> 0
+BEGIN SELECT RAISE(ABORT, 'a job is born without entries'); END;
+CREATE TRIGGER job_stays BEFORE DELETE ON job
+BEGIN SELECT RAISE(ABORT, 'a journal forgets nothing'); END;
+CREATE TRIGGER transition_next BEFORE INSERT ON "transition"
+BEGIN
+    SELECT RAISE(ABORT, 'final is final') WHERE NEW.source IN {FINAL};
+    SELECT RAISE(ABORT, 'the numbering has no gaps') WHERE NEW.version <> 1 + coalesce(
+        (SELECT max(version) FROM "transition" WHERE job = NEW.job), 0);
+    SELECT RAISE(ABORT, 'a history is a path') WHERE NEW.source <> (
+        SELECT destination FROM "transition" WHERE job = NEW.job AND version = NEW.version - 1);
+    SELECT RAISE(ABORT, 'the job is somewhere else') WHERE NOT EXISTS (
+        SELECT 1 FROM job WHERE number = NEW.job AND version = NEW.version
+            AND state = NEW.destination AND attempt = NEW.attempt);
+END;
+CREATE TRIGGER transition_kept BEFORE UPDATE ON "transition"
+BEGIN SELECT RAISE(ABORT, 'what has happened is not changed'); END;
+CREATE TRIGGER transition_stays BEFORE DELETE ON "transition"
+BEGIN SELECT RAISE(ABORT, 'a journal forgets nothing'); END;
+"""
+
+#: What may change of a job beside its state, in the order of its row.
+FACTS = (
+    "native_id",
+    "claim",
+    "claims",
+    "doubt",
+    "owner",
+    "cancel_requested_at",
+    "worker",
+)
+_BORN = ("id", "class", "backend", "token", "metadata", "arguments", "created_at")
+_RESULT = ("result_kind", "result", "result_file", "result_digest")
+#: What the checksum of a job covers. Where it stands is covered by its last transition.
+SEALED = ", ".join((*_BORN, *FACTS, *_RESULT))
+#: What makes a `KeptJob`.
+COLUMNS = f"state, status, version, attempt, changed_at, {SEALED}, checksum"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(at: datetime | None) -> int | None:
+    """Return an instant as whole microseconds, which lose nothing."""
+    return None if at is None else (at - _EPOCH) // _MICROSECOND
+
+
+def _instant(at: int | None) -> datetime | None:
+    return None if at is None else _EPOCH + timedelta(microseconds=at)
+
+
+def seal(*values: object) -> int:
+    """Return the checksum of a row's values."""
+    text = "\x1f".join(
+        ["\0" if v is None else v.hex() if isinstance(v, bytes) else str(v) for v in values]
+    )
+    digest = blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def entry_row(job_id: str, entry: Entry) -> tuple[Any, ...]:
+    """Return the columns of an entry, its checksum last."""
+    row = (
+        entry.number,
+        entry.attempt,
+        entry.trigger,
+        entry.source,
+        entry.dest,
+        micros(entry.at),
+        entry.origin,
+        int(entry.inferred),
+        entry.detail,
+    )
+    return (*row, seal(job_id, *row))
+
+
+def entry_of(job_id: str, row: tuple[Any, ...]) -> Entry | None:
+    """Return the entry of a row; ``None`` if its checksum is wrong."""
+    number, attempt, trigger, source, dest, at, origin, inferred, detail, checksum = row
+    if seal(job_id, *row[:-1]) != checksum:
+        return None
+    return Entry(
+        number,
+        _instant(at),
+        trigger,
+        source,
+        dest,
+        attempt,
+        bool(inferred),
+        cast("Origin", origin),
+        detail,
+    )
+
+
+def anomaly_row(job_id: str, anomaly: Anomaly) -> tuple[Any, ...]:
+    """Return the columns of an anomaly but its number, its checksum last."""
+    raw = anomaly.raw if isinstance(anomaly.raw, str) else repr(anomaly.raw)
+    row = (
+        micros(anomaly.at),
+        _clean(raw),
+        anomaly.state,
+        anomaly.attempt,
+        _clean(anomaly.reason),
+        anomaly.count,
+    )
+    return (*row, seal(job_id, *row))
+
+
+def anomaly_of(job_id: str, row: tuple[Any, ...]) -> Anomaly | None:
+    """Return the anomaly of a row; ``None`` if its checksum is wrong."""
+    at, raw, state, attempt, why, count, checksum = row
+    if seal(job_id, *row[:-1]) != checksum:
+        return None
+    return Anomaly(raw, state, attempt, why, _EPOCH + timedelta(microseconds=at), count)
+
+
+def job_of(row: tuple[Any, ...]) -> KeptJob | None:
+    """Return the job of a row; ``None`` if its checksum is wrong."""
+    state, status, version, attempt, changed_at, *sealed, checksum = row
+    if seal(*sealed) != checksum:
+        return None
+    job_id, class_name, backend, token, metadata, arguments, created_at = sealed[:7]
+    facts = dict(zip(FACTS, sealed[7:14], strict=True))
+    facts["cancel_requested_at"] = _instant(facts["cancel_requested_at"])
+    return KeptJob(
+        job_id,
+        class_name,
+        backend,
+        state,
+        status,
+        version,
+        attempt,
+        token,
+        json.loads(metadata),
+        json.loads(arguments),
+        _EPOCH + timedelta(microseconds=created_at),
+        _EPOCH + timedelta(microseconds=changed_at),
+        cast("KeptFacts", facts),
+        sealed[14],
+    )
+
+
+def _clean(text: str) -> str:
+    """Return a text that can be stored: file names may bring halves of characters along."""
+    return text.encode(errors="backslashreplace").decode()

@@ -1,0 +1,62 @@
+"""Whose turn it is to write, among the processes that share a journal.
+
+SQLite lets whoever asks at the right moment write, and four busy processes make one of them wait
+for seconds. Here they queue: who waits holds the turnstile, and who has just written cannot pass it
+again before the one that waits there.
+"""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+
+from sojourn.journals._files import open_beside
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover  # a system without it has SQLite's own lock only
+    fcntl = None  # type: ignore[assignment]
+
+_QUEUES = fcntl is not None
+
+__all__ = ["Turn"]
+
+
+class Turn:
+    """A lock between processes that starves nobody; a context manager for one thread."""
+
+    def __init__(self, path: str) -> None:
+        """Open the two lock files beside the journal.
+
+        Raises:
+            JournalFileError: One is not a file of ours.
+        """
+        self._gate, self._lock = (
+            (open_beside(f"{path}-turn"), open_beside(f"{path}-lock")) if _QUEUES else (-1, -1)
+        )
+
+    def __enter__(self) -> None:
+        """Wait for the turn."""
+        if _QUEUES:
+            fcntl.flock(self._gate, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
+            finally:
+                fcntl.flock(self._gate, fcntl.LOCK_UN)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Let the next one in."""
+        if _QUEUES:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Close the files; a forked child does the same, or it would hold its parent's lock."""
+        for descriptor in (self._gate, self._lock):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._gate = self._lock = -1

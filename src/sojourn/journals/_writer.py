@@ -1,0 +1,273 @@
+"""The one thread of a process that writes to a journal, with one commit for all who wait.
+
+A caller leaves its change in a queue and sleeps until the writer has made it durable. While one
+commit waits for the disk the next changes gather, so that many callers share the next commit. An
+interrupt cannot reach the writer, so no commit is ever half decided.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from sojourn.errors import JournalError, JournalUncertainError
+from sojourn.history import Change
+from sojourn.journals._changes import apply
+from sojourn.journals._results import Kept
+
+__all__ = ["Writer"]
+
+#: More changes than this are never in one transaction, so that its end is never far.
+MOST_AT_ONCE = 500
+
+
+class _Ticket:
+    """A change that waits to be written.
+
+    Attributes:
+        change: The change.
+        kept: Where its result is, if it has one.
+        ready: Released when it is decided.
+        open: Whether it may still be withdrawn; whoever pops this has decided it.
+        trouble: Why it was not made; ``None`` if it was.
+    """
+
+    __slots__ = ("change", "kept", "open", "ready", "trouble")
+
+    def __init__(self, change: Change, kept: Kept | None) -> None:
+        self.change = change
+        self.kept = kept
+        self.ready = threading.Lock()
+        self.ready.acquire()
+        self.open = [True]
+        self.trouble: BaseException | None = None
+
+    def take(self) -> bool:
+        """Decide what becomes of it; ``False`` if somebody else has."""
+        try:
+            return self.open.pop()
+        except IndexError:
+            return False
+
+    def decide(self, trouble: BaseException | None) -> None:
+        self.trouble = trouble
+        self.ready.release()
+
+
+class Writer:
+    """Makes changes durable, in the order in which they came.
+
+    Attributes:
+        path: The journal, for messages.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        connect: Callable[[], sqlite3.Connection],
+        turn: Any,
+        patience: float,
+    ) -> None:
+        """Prepare one; its thread comes with the first change.
+
+        Args:
+            path: The journal, for messages.
+            connect: Opens a connection to write with.
+            turn: A context manager that lets one process write at a time.
+            patience: Seconds after which a change that nobody has begun to make is given up.
+        """
+        self.path = path
+        self._connect = connect
+        self._turn = turn
+        self._patience = patience
+        self._queue: SimpleQueue[_Ticket | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._closed = False
+
+    def write(self, change: Change, kept: Kept | None) -> None:
+        """Return when the change is durable.
+
+        Args:
+            change: The change.
+            kept: Where its result is, if it has one.
+
+        Raises:
+            JournalConflictError: It does not fit what is there; nothing has changed.
+            JournalUncertainError: Nobody knows whether it was made.
+            JournalError: It was not made.
+        """
+        if self._thread is None:
+            self._start()
+        ticket = _Ticket(change, kept)
+        try:
+            self._queue.put(ticket)
+            decided = ticket.ready.acquire(timeout=self._patience)
+        except BaseException:
+            if not ticket.take():
+                ticket.ready.acquire(timeout=self._patience)  # it is being written just now
+            raise
+        if not decided:
+            self._give_up(ticket)
+        if ticket.trouble is not None:
+            raise ticket.trouble
+
+    def close(self) -> None:
+        """Write what was asked for, and end the thread."""
+        with self._starting:
+            self._closed = True
+            thread, self._thread = self._thread, None
+        self._queue.put(None)
+        if thread is not None:
+            thread.join()
+        self._refuse_rest()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._closed:
+                raise JournalError(f"journal {self.path!r} is closed; open it again")
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="sojourn-journal", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:
+                    raise JournalError(
+                        f"journal {self.path!r} cannot be written to: {error}; "
+                        "write to it once before the interpreter exits"
+                    ) from error
+                self._thread = thread
+
+    def _give_up(self, ticket: _Ticket) -> None:
+        if ticket.take():
+            raise JournalError(
+                f"journal {self.path!r} is busy: another process has been writing to it for "
+                f"{self._patience:g} s; nothing has changed, try again"
+            )
+        if not ticket.ready.acquire(timeout=self._patience):
+            raise JournalUncertainError(
+                ticket.change.job_id, f"the disk has not answered for {self._patience:g} s"
+            )
+
+    def _refuse_rest(self) -> None:
+        while True:
+            try:
+                ticket = self._queue.get_nowait()
+            except Empty:
+                return
+            if ticket is not None and ticket.take():
+                ticket.decide(JournalError(f"journal {self.path!r} is closed; open it again"))
+
+    # In the thread.
+
+    def _run(self) -> None:
+        while (ticket := self._queue.get()) is not None:
+            batch, end = [ticket], False
+            while len(batch) < MOST_AT_ONCE and not end:
+                try:
+                    more = self._queue.get_nowait()
+                except Empty:
+                    break
+                if more is None:
+                    end = True
+                else:
+                    batch.append(more)
+            self._write_all(batch)
+            if end:
+                break
+        self._disconnect()
+
+    def _write_all(self, batch: list[_Ticket]) -> None:
+        taken: list[_Ticket] = []
+        try:
+            with self._turn:
+                taken = [ticket for ticket in batch if ticket.take()]
+                if taken:
+                    self._transact(taken)
+        except BaseException as error:  # noqa: BLE001  # whoever waits must be told
+            for ticket in taken or [each for each in batch if each.take()]:
+                if ticket.ready.locked():
+                    trouble = JournalUncertainError(ticket.change.job_id, repr(error))
+                    trouble.__cause__ = error
+                    ticket.decide(trouble)
+
+    def _transact(self, batch: list[_Ticket]) -> None:
+        """Make the changes of a batch in one transaction, and tell each what became of it."""
+        try:
+            connection = self._connected()
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            self._fail(batch, error)
+            return
+        answers: list[BaseException | None] = []
+        for ticket in batch:
+            try:
+                apply(connection, ticket.change, ticket.kept)
+                answers.append(None)
+            except JournalError as refusal:
+                answers.append(refusal)
+            except Exception as error:  # noqa: BLE001  # it must not take the others with it
+                self._roll_back(connection)
+                self._one_by_one(batch, error)
+                return
+        self._commit(connection, batch, answers)
+
+    def _one_by_one(self, batch: list[_Ticket], error: Exception) -> None:
+        """Make the changes each in a transaction of its own, because one of them failed."""
+        if len(batch) == 1:
+            self._fail(batch, error)
+        else:
+            for ticket in batch:
+                self._transact([ticket])
+
+    def _commit(
+        self,
+        connection: sqlite3.Connection,
+        batch: list[_Ticket],
+        answers: list[BaseException | None],
+    ) -> None:
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back(connection)
+            for ticket, answer in zip(batch, answers, strict=True):
+                trouble = answer or JournalUncertainError(
+                    ticket.change.job_id, f"journal {self.path!r}: {error}"
+                )
+                trouble.__cause__ = error
+                ticket.decide(trouble)
+            return
+        for ticket, answer in zip(batch, answers, strict=True):
+            ticket.decide(answer)
+
+    def _fail(self, batch: list[_Ticket], error: Exception) -> None:
+        for ticket in batch:
+            trouble = JournalError(
+                f"journal {self.path!r} could not keep a change of job "
+                f"{ticket.change.job_id!r}: {error}; nothing has changed, try again"
+            )
+            trouble.__cause__ = error
+            ticket.decide(trouble)
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._disconnect()  # the next one looks at the file anew
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except sqlite3.Error:
+                pass  # what was acknowledged is durable

@@ -1,0 +1,294 @@
+"""A journal in a file, on SQLite: for one machine, and as many processes of it as you like."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from sojourn.errors import JournalError, JournalFileError
+from sojourn.history import Change, Entry, KeptJob, PackedResult, Story
+from sojourn.journals._checking import problems
+from sojourn.journals._files import connect, prepare
+from sojourn.journals._results import Results
+from sojourn.journals._schema import COLUMNS, anomaly_of, entry_of, job_of, micros
+from sojourn.journals._turn import Turn
+from sojourn.journals._writer import Writer
+
+__all__ = ["SQLiteJournal"]
+
+_OPEN = "status NOT IN ('DONE', 'ERROR', 'CANCELLED')"
+_ENTRIES = (
+    'SELECT version, attempt, "trigger", source, destination, at, origin, inferred, detail, '
+    'checksum FROM "transition" WHERE job = (SELECT number FROM job WHERE id = ?) '
+    "AND version > ? ORDER BY version"
+)
+_ANOMALIES = (
+    "SELECT at, raw, state, attempt, why, count, checksum FROM anomaly "
+    "WHERE job = (SELECT number FROM job WHERE id = ?) ORDER BY number"
+)
+
+
+class SQLiteJournal:
+    """Keeps the histories of jobs in a file, so that they outlive the process.
+
+    A context manager. Any thread may use it, and any number of processes of one machine may use
+    the same file; the file must be on a disk of that machine. It is made with mode 0600 if it is
+    not there. What it holds is described by its own tables, which any SQLite program can read.
+
+    Attributes:
+        path: The file, as an absolute path.
+        durability: What an acknowledged change survives: ``"full"``, a power cut; ``"normal"``,
+            the end of the process, however it comes.
+
+    Example:
+        >>> import tempfile
+        >>> from sojourn.journals.sqlite import SQLiteJournal
+        >>> class PrintJob(BaseJob): ...
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with SQLiteJournal(f"{folder.name}/print.journal") as journal:
+        ...     job = PrintJob("printer", "cup-1", journal=journal)
+        ...     job.submit()
+        ...     [entry.trigger for entry in journal.history("cup-1")]
+        ['submit']
+        >>> folder.cleanup()
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        durability: Literal["full", "normal"] = "full",
+        *,
+        patience: float = 30.0,
+    ) -> None:
+        """Open a journal, or make one.
+
+        Args:
+            path: The file; its folder must be there.
+            durability: What an acknowledged change survives.
+            patience: Seconds that a change waits for other processes before it is given up.
+
+        Raises:
+            JournalFileError: The file is no journal, or of a newer version, or a symbolic link, or
+                others may read it; it was left as it is.
+            ValueError: There is no such durability.
+        """
+        if durability not in ("full", "normal"):
+            raise ValueError(f"durability must be 'full' or 'normal', not {durability!r}")
+        self.path: Path = Path(path).absolute()
+        self.durability: str = durability
+        self._patience = patience
+        self._closed = False
+        self._gate = threading.RLock()
+        self._readers: list[sqlite3.Connection] = []
+        self._results = Results(self.path)
+        prepare(self.path)
+        self._open()
+        _alive.add(self)
+
+    def _open(self) -> None:
+        self._turn = Turn(str(self.path))
+        self._writer = Writer(str(self.path), self._connect_to_write, self._turn, self._patience)
+        with self._reading() as connection:
+            connection.execute(f"SELECT {COLUMNS} FROM job LIMIT 0")
+            connection.execute(_ENTRIES, ("", 0))
+            connection.execute(_ANOMALIES, ("",))
+
+    def __repr__(self) -> str:
+        """Name the file."""
+        return f"SQLiteJournal({str(self.path)!r}, {self.durability!r})"
+
+    def __enter__(self) -> Self:
+        """Return the journal itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Write what was asked for and close the file; may be called again."""
+        with self._gate:
+            if self._closed:
+                return
+            self._closed = True
+            _alive.discard(self)
+        self._writer.close()
+        self._turn.close()
+        with self._gate:
+            for connection in self._readers:
+                connection.close()
+            self._readers.clear()
+
+    # Writing.
+
+    def write(self, change: Change) -> None:
+        """Make a change; return only when it is durable.
+
+        Changes of many threads share one commit.
+
+        Raises:
+            JournalConflictError: The job is not where the writer thinks, or is there already.
+            JournalUncertainError: Nobody knows whether the change was made; read it again.
+            JournalError: The change was not made.
+        """
+        # A file takes its time, which nobody else should wait for.
+        kept = None if change.result is None else self._results.keep(change.result)
+        self._writer.write(change, kept)
+
+    def _connect_to_write(self) -> sqlite3.Connection:
+        connection = connect(self.path, wait=self._patience)
+        connection.execute(f"PRAGMA synchronous = {self.durability.upper()}")
+        return connection
+
+    # Reading.
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection on which everything is read at one moment."""
+        with self._gate:
+            if self._closed:
+                raise JournalError(f"journal {str(self.path)!r} is closed; open it again")
+            connection = self._readers.pop() if self._readers else None
+        try:
+            if connection is None:
+                connection = connect(self.path)
+                connection.execute("PRAGMA query_only = ON")
+            connection.execute("BEGIN")
+            yield connection
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if connection is not None:
+                connection.close()
+            raise JournalFileError(str(self.path), f"it could not be read: {error}") from error
+        except BaseException:
+            if connection is not None:
+                connection.close()
+            raise
+        with self._gate:
+            if self._closed:
+                connection.close()
+            else:
+                self._readers.append(connection)
+
+    def read(self, job_id: str, after: int = 0) -> Story | None:
+        """Return a job with its entries numbered above ``after``; ``None`` if it is not there.
+
+        Raises:
+            JournalFileError: It could not be read, or is damaged.
+        """
+        with self._reading() as connection:
+            found = connection.execute(f"SELECT {COLUMNS} FROM job WHERE id = ?", (job_id,))
+            row = found.fetchone()
+            if row is None:
+                return None
+            entries = connection.execute(_ENTRIES, (job_id, after)).fetchall()
+            anomalies = connection.execute(_ANOMALIES, (job_id,)).fetchall()
+        return Story(
+            self._whole(job_of(row), job_id),
+            tuple(self._whole(entry_of(job_id, each), job_id) for each in entries),
+            tuple(self._whole(anomaly_of(job_id, each), job_id) for each in anomalies),
+        )
+
+    def history(self, job_id: str) -> tuple[Entry, ...]:
+        """Return the entries of a job, in order.
+
+        Raises:
+            JournalError: The journal has no such job.
+            JournalFileError: It could not be read, or is damaged.
+        """
+        story = self.read(job_id)
+        if story is None:
+            raise JournalError(
+                f"journal {str(self.path)!r} has no job {job_id!r}; jobs() lists those it has"
+            )
+        return story.entries
+
+    def jobs(
+        self,
+        *,
+        status: str | Iterable[str] | None = None,
+        backend: str | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+    ) -> tuple[KeptJob, ...]:
+        """Return the jobs, the latest made first.
+
+        Args:
+            status: A status, or several of them.
+            backend: What their backend is called.
+            since: Only those that have changed since; aware.
+            limit: How many at most.
+
+        Raises:
+            JournalFileError: They could not be read, or are damaged.
+        """
+        where, values = _filter(status, backend, since)
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"SELECT {COLUMNS} FROM job WHERE {where} ORDER BY number DESC LIMIT ?",
+                (*values, -1 if limit is None else limit),
+            ).fetchall()
+        return tuple([self._whole(job_of(row), row[5]) for row in rows])
+
+    def result(self, job_id: str) -> PackedResult | None:
+        """Return the result of a job, if it is kept.
+
+        Raises:
+            JournalFileError: It could not be read, or is damaged.
+        """
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT result_kind, result, result_file, result_digest FROM job WHERE id = ?",
+                (job_id,),
+            ).fetchone()
+        if row is None or not row[0]:
+            return None
+        return self._results.take(*row)
+
+    def check(self) -> tuple[str, ...]:
+        """Verify everything, repair nothing, and return a sentence for each thing that is wrong."""
+        with self._reading() as connection:
+            return tuple(problems(connection, self._results))
+
+    def _whole(self, found: Any, job_id: str) -> Any:
+        if found is None:
+            raise JournalFileError(
+                str(self.path),
+                f"what it says of job {job_id!r} is damaged; check() finds all that is",
+            )
+        return found
+
+
+def _filter(
+    status: str | Iterable[str] | None, backend: str | None, since: datetime | None
+) -> tuple[str, list[object]]:
+    terms, values = ["1"], list[object]()
+    if status is not None:
+        statuses = [status] if isinstance(status, str) else list(status)
+        if not {str(each) for each in statuses} & {"DONE", "ERROR", "CANCELLED"}:
+            terms.append(_OPEN)  # in these words, or SQLite would not use the index of open jobs
+        terms.append(f"status IN ({', '.join('?' * len(statuses))})")
+        values += [str(each) for each in statuses]
+    if backend is not None:
+        terms.append("backend = ?")
+        values.append(backend)
+    if since is not None:
+        terms.append("changed_at >= ?")
+        values.append(micros(since.astimezone(UTC)))
+    return " AND ".join(terms), values
+
+
+_alive: weakref.WeakSet[SQLiteJournal] = weakref.WeakSet()
