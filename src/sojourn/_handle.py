@@ -207,8 +207,7 @@ class Handle:
         self._sj_facts: Facts | None = None
         self._sj_watch: Watch | None = None
         if journal is not None:
-            pack(job_id, "metadata", self._sj_metadata)  # now, and not when it is too late
-            self._sj_watching().book = Book(journal)
+            self._sj_keep_in(journal)
 
     def backend(self) -> Any:
         """Return the backend that was given; ``None`` for a snapshot."""
@@ -294,6 +293,11 @@ class Handle:
             if facts.claim.kind == "sending" and is_free(facts.claim.claimant):
                 facts.claim = Claim("uncertain", doubt="it was interrupted")
             return facts.claim
+
+    def _sj_keep_in(self, journal: Journal) -> None:
+        """Have every change kept in a journal from now on."""
+        pack(str(self._sj_id), "metadata", self._sj_metadata)  # now, and not when it is too late
+        self._sj_watching().book = Book(journal)
 
     def _sj_watching(self) -> Watch:
         """Return the watch, made when first needed; under the lock."""

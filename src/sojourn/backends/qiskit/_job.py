@@ -96,7 +96,7 @@ class QiskitJob(Observing[T], BaseJob[T], QiskitJobV1):
         self._job_id = job_id
         self._sj_metadata = metadata
         if journal is not None:
-            self._sj_watching().journal = journal
+            self._sj_keep_in(journal)
 
     def backend(self) -> Any:
         """Return the backend that was given; ``None`` for a snapshot."""
