@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from sojourn import _clock
 from sojourn._commands import overrides
-from sojourn._handle import firing
+from sojourn._handle import SENT, firing
 from sojourn._looking import Looking, Rhythm, duration
 from sojourn.errors import (
     JobCancelledError,
@@ -84,6 +84,10 @@ class Waiting(Looking, Generic[T]):
             raise TypeError(f"a callback must be callable, not {callback!r:.80}")
         deadline = _deadline(timeout)
         rhythm = Rhythm(duration("wait", wait))
+        if deadline is None and callback is None and self._sj_is_pushed():
+            self._sj_sleep(self._sj_last, rhythm.longest, end=True)
+            if self._sj_last[0] in self._sj_rules.finals:
+                return
         fault: Exception | None = None
         while True:
             self._sj_check_waitable()
@@ -103,6 +107,14 @@ class Waiting(Looking, Generic[T]):
             end = callback is None and not overrides(self._poll, Looking._poll)
             seconds = min(due, math.inf if deadline is None else deadline) - now
             self._sj_sleep(seen, seconds, end=end)
+
+    def _sj_is_pushed(self) -> bool:
+        """Whether its end comes by itself, and nothing else is to be seen to meanwhile."""
+        return (
+            self._sj_watch is None
+            and self._sj_claimed() is SENT
+            and not overrides(self._poll, Looking._poll)
+        )
 
     def _sj_sleep(self, seen: Record, seconds: float, *, end: bool) -> None:
         """Sleep until the record is no longer ``seen``, or the job is over, or time is."""

@@ -182,11 +182,10 @@ class CommandBackend(Slots[CommandJob]):
             ValueError: Something makes no sense, such as a NUL character in an argument.
             CannotRunError: There is no such program or directory, or the backend is closed.
         """
-        self._check_open("a command")
         job = CommandJob(
             self, self._name_job(), command, cwd=cwd, env=env, timeout=timeout, name=name
         )
-        job.submit()
+        self._launch(job)
         return job
 
     def _slot(self) -> _CommandSlot:

@@ -92,9 +92,8 @@ class ProcessBackend(Slots[FunctionJob[Any]]):
             TypeError: It cannot be called, or it is a coroutine function.
             CannotRunError: The call does not pickle, or the backend is closed.
         """
-        self._check_open("a function")
         job: FunctionJob[T] = FunctionJob(self, self._name_job(), function, args, kwargs)
-        job.submit()
+        self._launch(job)
         return job
 
     def _prepare(

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from sojourn import _clock
-from sojourn._handle import logger
+from sojourn._handle import SENT, logger
 from sojourn._waiting import T
 from sojourn.errors import CannotRunError
 from sojourn.job import BaseJob
@@ -189,26 +189,31 @@ class Slots(Generic[J]):
         """Return an id that no other job has, in no other process and at no other time."""
         return f"{self._stamp}-{next(self._numbers)}"
 
-    def _check_open(self, what: str) -> None:
-        if self._elsewhere():
-            raise CannotRunError(
-                what, f"the {self.kind} belongs to the process that forked this one; make one here"
-            )
-        if self._closed:
-            raise CannotRunError(what, f"the {self.kind} is closed; make a new one")
+    def _launch(self, job: J) -> None:
+        """Submit a job that nobody else has yet, so that none of the care of `submit` is needed."""
+        job._sj_known().claim = SENT
+        job._sj_rules.commands["submit"](job)
+        self._take(job)
 
     def _take(self, job: J) -> None:
         """Queue a job; what its ``_submit`` does."""
         job_id = job.job_id()
         with self._gate:
-            self._check_open(f"job {job_id!r}")
-            if self._open.get(job_id) is not None:
-                raise CannotRunError(f"job {job_id!r}", "another job here has this id; choose one")
+            if trouble := self._closed_to(job_id):
+                raise CannotRunError(f"job {job_id!r}", trouble)
             self._open[job_id] = job
             self._waiting[job_id] = job
             self._queue.put(job)
             if len(self._threads) < min(self._count, len(self._open)):
                 self._start()
+
+    def _closed_to(self, job_id: str) -> str:
+        """Return why a job of this name cannot be taken, or ``""``."""
+        if self._elsewhere():
+            return f"the {self.kind} belongs to the process that forked this one; make one here"
+        if self._closed:
+            return f"the {self.kind} is closed; make a new one"
+        return "another job here has this id; choose one" if job_id in self._open else ""
 
     def _find(self, job: J) -> str | None:
         """Tell whether a job was taken whose submission was interrupted."""

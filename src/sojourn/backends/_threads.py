@@ -54,9 +54,8 @@ class ThreadBackend(Slots[FunctionJob[Any]]):
             TypeError: It cannot be called, or it is a coroutine function.
             CannotRunError: The backend is closed.
         """
-        self._check_open("a function")
         job: FunctionJob[T] = FunctionJob(self, self._name_job(), function, args, kwargs)
-        job.submit()
+        self._launch(job)
         return job
 
     def _prepare(

@@ -43,8 +43,9 @@ class _Call:
 
 
 class _Stopping:
-    """Whether this process is asked to stop, and whether a function is there to be told."""
+    """Whether a worker is asked to stop, and whether a function is there to be told."""
 
+    worker = 0
     asked = False
     calling = False
 
@@ -60,6 +61,7 @@ def main(pipe: int, lifeline: int) -> None:
     owner = Connection(pipe)
     try:
         owner.send_bytes(_prepare(owner.recv_bytes()))
+        _Stopping.worker = os.getpid()
         signal.signal(signal.SIGTERM, _stop)
         while not _Stopping.asked:
             job_id, _, payload = owner.recv_bytes().partition(b"\0")
@@ -74,7 +76,13 @@ def _die_with_owner(lifeline: int) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def _stop(_number: int, _frame: object) -> None:
+def _stop(number: int, _frame: object) -> None:
+    if os.getpid() != _Stopping.worker:
+        # What a function has forked ends like any other process: StopRequested may hit it where
+        # exceptions are ignored, in the middle of a fork.
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        return
     _Stopping.asked = True
     if _Stopping.calling:
         _Stopping.calling = False  # once is enough: the second time it could hit the cleaning up
