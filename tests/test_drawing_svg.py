@@ -113,6 +113,9 @@ def test_it_follows_the_system_and_the_page_in_light_and_dark():
         "[data-jp-theme-light=true]",
         "[data-theme=dark]",
         "[data-theme=light]",
+        ".vscode-dark",
+        ".vscode-light",
+        "[theme=dark]",
     ):
         assert page in sheet
     assert "var(" not in sheet

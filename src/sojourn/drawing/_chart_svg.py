@@ -100,13 +100,14 @@ def chart_svg(chart: Chart, *, theme: Theme = "auto") -> str:
             bottom + 26.0 + height + _MARGIN,
         ),
         title=f"Timeline of {count:,} jobs" if count != 1 else "Timeline of 1 job",
-        description=_told(chart),
+        description=told(chart),
         rules=(_SHAPE, _PAINT),
         theme=theme,
     )
 
 
-def _told(chart: Chart) -> str:
+def told(chart: Chart) -> str:
+    """Return what a timeline shows, in words."""
     parts = [
         f"{s.state}: {s.count:,} visits, median {times(s)[0]}, {share(s) or 'no'} share of the time"
         for s in chart.statistics.states

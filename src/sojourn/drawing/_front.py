@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self, overload
 
 from sojourn.drawing._chart import chart_of
-from sojourn.drawing._chart_svg import chart_svg
+from sojourn.drawing._chart_svg import chart_svg, told
 from sojourn.drawing._chart_text import chart_text
 from sojourn.drawing._dot import dot
 from sojourn.drawing._files import write_whole
 from sojourn.drawing._layout import Direction
 from sojourn.drawing._mermaid import mermaid
+from sojourn.drawing._notebook import WIDEST, html
 from sojourn.drawing._png import png
 from sojourn.drawing._route import lay_out
 from sojourn.drawing._sources import graph_of
@@ -24,6 +25,7 @@ from sojourn.drawing._text import WIDTH, text
 
 if TYPE_CHECKING:
     from sojourn.drawing._chart import Chart
+    from sojourn.drawing._geometry import Geometry
     from sojourn.drawing.graph import Graph
 
 PathLike = str | os.PathLike[str]
@@ -57,7 +59,7 @@ class Drawing(str):
 
         Args:
             content: The text; SVG if there are words for it, too.
-            words: Makes the representations that stand beside the SVG, when a notebook asks.
+            words: Makes what a notebook shows, by media type, when it asks.
         """
         drawing = super().__new__(cls, content)
         drawing._words = words
@@ -68,7 +70,7 @@ class Drawing(str):
         """What a notebook shows, by media type."""
         if self._words is None:
             return {"text/plain": str(self)}
-        return {"text/html": str(self), **self._words()}
+        return self._words()
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """Show a notebook the picture."""
@@ -152,23 +154,39 @@ def _drawn(graph: Graph, chosen: str, direction: Direction) -> Drawing | bytes:
     if chosen == "png":
         return png(svg(lay_out(graph, direction), theme="light"))
     if chosen == "svg":
-        return Drawing(svg(lay_out(graph, direction)), partial(_words, graph, direction))
+        return _picture(graph, lay_out(graph, direction), direction)
     if chosen == "text":
         return Drawing(text(graph, direction))
     return Drawing(mermaid(graph, direction) if chosen == "mermaid" else dot(graph, direction))
 
 
-def _words(graph: Graph, direction: Direction) -> dict[str, str]:
-    return {"text/vnd.mermaid": mermaid(graph, direction), "text/plain": text(graph, direction)}
+def _picture(graph: Graph, laid: Geometry, direction: Direction) -> Drawing:
+    return Drawing(svg(laid), partial(_words, graph, laid, direction))
+
+
+def _words(graph: Graph, laid: Geometry, direction: Direction) -> dict[str, str]:
+    return {
+        "text/html": html(
+            svg(laid), svg(laid, theme="light"), f"{graph.name}: {graph.description}"
+        ),
+        "text/vnd.mermaid": mermaid(graph, direction),
+        "text/plain": text(graph, direction),
+    }
 
 
 def mimebundle(thing: object) -> dict[str, str]:
     """Return what a notebook shows for a thing that can be drawn, by media type.
 
+    It is drawn from left to right, or from top to bottom where a notebook would be too narrow.
+
     Raises:
         TypeError: The thing is nothing that can be drawn.
     """
-    return draw(thing).bundle
+    graph = graph_of(thing)
+    laid = lay_out(graph)
+    if laid.width <= WIDEST:
+        return _picture(graph, laid, "LR").bundle
+    return _picture(graph, lay_out(graph, "TB"), "TB").bundle
 
 
 def terminal(
@@ -235,7 +253,10 @@ def timeline(
 
 
 def _chart_words(chart: Chart) -> dict[str, str]:
-    return {"text/plain": chart_text(chart)}
+    return {
+        "text/html": html(chart_svg(chart), chart_svg(chart, theme="light"), told(chart)),
+        "text/plain": chart_text(chart),
+    }
 
 
 def terminal_timeline(jobs: object, *, colour: bool = False, width: int = WIDTH) -> str:

@@ -2,7 +2,7 @@
 
 The style sheet is written without custom properties, because many programs that read SVG paint them black.  The first
 block is the light theme, which every program understands; then come the dark one for dark systems, and both once more
-for pages that say themselves what they are: JupyterLab, and themes that set `data-theme`.
+for pages that say themselves what they are: JupyterLab, VS Code, Colab, and themes that set `data-theme`.
 """
 
 from __future__ import annotations
@@ -53,6 +53,12 @@ PALETTE: dict[str, tuple[str, str]] = {
 Rule = tuple[str, str]
 Rules = tuple[Rule, ...]
 
+# Pages that are light, and pages that are dark, whatever the system says.
+_PAGES = (
+    "[data-jp-theme-light=true],[data-theme=light],.vscode-light",
+    "[data-jp-theme-light=false],[data-theme=dark],.vscode-dark,[theme=dark]",
+)
+
 # Stands for the class of the picture while a style sheet is kept for the next one.
 _SCOPE = "\0"
 
@@ -77,10 +83,11 @@ def _sheet(shape: Rules, paint: Rules, theme: Theme) -> str:
     rules += _painted(f".{_SCOPE}", paint, dark=False)
     dark = _painted(f".{_SCOPE}", paint, dark=True)
     rules += ["@media (prefers-color-scheme:dark){", *dark, "}"]
-    for dark_page in (False, True):
-        jupyter, page = ("false", "dark") if dark_page else ("true", "light")
-        above = f":is([data-jp-theme-light={jupyter}],[data-theme={page}]) .{_SCOPE}"
-        rules += _painted(above, paint, dark=dark_page)
+    for dark_page, pages in enumerate(_PAGES):
+        for selectors, body in paint:
+            within = f":is({selectors})" if "," in selectors else selectors
+            colours = _colours(body, dark=bool(dark_page))
+            rules.append(f":is({pages}) .{_SCOPE} {within}{{{colours}}}")
     return "\n".join(rules)
 
 
