@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kit_backends import PLANTED, OfWorkshops, Planted
 from sojourn import BaseJob, JobStatus
 from sojourn.testing import BACKEND_PROMISES, BackendConformance, Requirements
 from sojourn.testing._requirements import needs_of, promise_of
@@ -42,6 +44,10 @@ MORE = {
     "test_nothing_is_left",
     "test_a_forked_child_leaves_it_alone",
 }
+
+
+#: The planted bugs that were found.
+caught: list[Planted] = []
 
 
 class Printer:
@@ -126,6 +132,63 @@ class TestPrinter(BackendConformance):
 
     def let_go(self, job: Any, folder: Path) -> None:
         job.backend().words[job.job_id()] = ["DONE"]
+
+
+class TestWorkshop(OfWorkshops):
+    """Our own small backend, which has everything."""
+
+
+def broken(conformance: Any, promise: str, folder: Path) -> list[BaseException]:
+    """Run the tests that hold a promise, as pytest would, and return what they raise."""
+    found: list[BaseException] = []
+    for name in sorted(named(conformance)):
+        test = getattr(conformance, name)
+        if promise_of(test) != promise:
+            continue
+        given = set(signature(test).parameters)
+        for slots in _slots(test):
+            stage = conformance()
+            backend = stage.make_backend(2) if "backend" in given else None
+            (here := folder / f"{name}-{slots}").mkdir()
+            known = {"backend": backend, "tmp_path": here, "slots": slots}
+            try:
+                test(stage, **{name: value for name, value in known.items() if name in given})
+            except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001  # and looked at
+                found.append(error)
+            finally:
+                for file in here.rglob("ready"):
+                    (file.parent / "go").touch()
+                if backend is not None:
+                    stage.close(backend)
+    return found
+
+
+def _slots(test: Any) -> list[Any]:
+    marks = [mark for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"]
+    return list(marks[0].args[1]) if marks else [None]
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.cls.__name__)
+def test_a_planted_bug_of_a_backend_is_found_by_the_name_of_its_promise(
+    planted: Planted, tmp_path: Path
+) -> None:
+    class Theirs(OfWorkshops):
+        patience = 2.0
+
+        def make_backend(self, slots: int) -> Any:
+            return planted.cls(slots)
+
+    found = broken(Theirs, planted.promise, tmp_path)
+
+    assert found
+    told = f"broken  {planted.promise}: {BACKEND_PROMISES[planted.promise]}"
+    assert {note for error in found for note in error.__notes__} == {told}
+    caught.append(planted)
+
+
+def test_every_promise_of_a_backend_is_broken_by_somebody_and_all_of_them_are_caught() -> None:
+    print(f"planted bugs of backends caught: {len(caught)} of {len(PLANTED)}")
+    assert {planted.promise for planted in PLANTED} == set(BACKEND_PROMISES)
 
 
 def named(cls: type) -> set[str]:

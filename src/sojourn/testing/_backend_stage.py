@@ -57,8 +57,12 @@ class BackendStage:
         """A backend with two slots."""
         made = self.make_backend(2)
         yield made
+        self.close(made)
+
+    def close(self, backend: Any) -> None:
+        """Close a backend that can be closed, whatever still runs there."""
         if self.requirements.closes:
-            made.close(cancel=True)
+            backend.close(cancel=True)
 
     def held(self, backend: Any, folder: Path) -> BaseJob[Any]:
         """Run something that holds, and return when it runs."""
