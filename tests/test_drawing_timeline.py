@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import timedelta, timezone
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -16,7 +16,6 @@ from drawing_stories import (
     TWICE,
     UNSEEN,
     PastJob,
-    PlainJob,
     ShopJob,
     Step,
     batch,
@@ -32,6 +31,7 @@ from sojourn.drawing import (
 from sojourn.drawing._chart import MOST_ROWS, Bar, Chart, chart_of
 from sojourn.drawing._chart_text import chart_text
 from sojourn.drawing._durations import duration
+from sojourn.drawing._statistics import statistics_of
 from sojourn.drawing._stories import stories_of
 
 pytestmark = pytest.mark.once
@@ -139,6 +139,16 @@ def test_the_scale_has_a_handful_of_round_marks(length: float):
     assert len({duration(tick) for tick in ticks}) == len(ticks)
 
 
+def test_the_picture_says_when_its_scale_begins():
+    begin = BORN.astimezone(timezone(timedelta(hours=5)))
+
+    for chosen in ("svg", "text"):
+        assert "The scale begins at 2026-11-20 09:00:00 UTC." in timeline(
+            PastJob(DONE, born=begin), format=chosen
+        )
+        assert "begins" not in timeline([], format=chosen)
+
+
 def test_the_picture_names_every_job_and_every_bar():
     root = ET.fromstring(
         timeline([PastJob(DONE, name="<a>&b"), PastJob(UNSEEN), PastJob(TWICE, like=ShopJob)])
@@ -161,6 +171,7 @@ def test_a_timeline_in_a_terminal():
         "job-2  ··~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~ ◎ DONE",
         "",
         "       · INITIALIZING  ░ QUEUED  █ RUNNING  ~ nobody saw when",
+        "       The scale begins at 2026-11-20 09:00:00 UTC.",
         "",
         "state         n  now  median    p90    max  share of time",
         "INITIALIZING  2    0   2.0 s  2.0 s  2.0 s             9%",
@@ -230,7 +241,7 @@ def test_statistics_are_counted_by_hand():
         for w in waits
     ]
 
-    found = statistics([*jobs, PastJob(UNSEEN), PlainJob(None, "new")])
+    found = statistics_of(stories_of([*jobs, PastJob(UNSEEN), PastJob([])]), BORN)
 
     assert found.jobs == 7
     assert {state.state: state for state in found.states}["QUEUED"] == StateStatistics(
@@ -244,6 +255,17 @@ def test_statistics_are_counted_by_hand():
         TransitionStatistics("start", "QUEUED", "RUNNING", 6, 1),
         TransitionStatistics("finish", "RUNNING", "DONE", 6, 0),
     )
+
+
+def test_where_jobs_are_stuck_most_of_the_time_is_spent():
+    jobs = [PastJob(DONE), *[PastJob(DONE[:1])] * 3, history(DONE[:1])]
+
+    states = statistics_of(stories_of(jobs), BORN + timedelta(seconds=102)).states
+
+    queued = next(state for state in states if state.state == "QUEUED")
+    assert (queued.median, queued.p90, queued.maximum) == (10, 10, 10)
+    assert queued.total == 10 + 4 * 100
+    assert queued.share == pytest.approx(410 / (410 + 30 + 4 * 2))
 
 
 def test_states_that_nobody_reached_are_listed():

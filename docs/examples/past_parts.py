@@ -1,6 +1,6 @@
 """Parts that have gone through the machine shop: something to draw.
 
-What the controller reported is replayed with its times, so the pictures are the same every time. Run this file to see
+What the controller reported is replayed with its times, so the pictures differ only in the day. Run this file to see
 where the time went:
 
     python docs/examples/past_parts.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from sojourn.drawing._statistics import Statistics, statistics_of
@@ -58,6 +59,7 @@ class Chart:
         rows: The jobs, by the time they were created.
         length: How many seconds the scale covers.
         ticks: Where the scale is marked, in seconds.
+        begin: Where the scale begins; None where no time is known.
         statistics: What all jobs together did.
         hidden: How many jobs are not shown.
     """
@@ -65,8 +67,16 @@ class Chart:
     rows: tuple[Row, ...]
     length: float
     ticks: tuple[float, ...]
+    begin: datetime | None
     statistics: Statistics
     hidden: int
+
+    @property
+    def scale(self) -> str:
+        """What the scale begins with, for the lines under the picture; empty where no time is known."""
+        if self.begin is None:
+            return ""
+        return f"The scale begins at {self.begin.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC."
 
 
 def chart_of(stories: list[Story], now: datetime) -> Chart:
@@ -77,7 +87,8 @@ def chart_of(stories: list[Story], now: datetime) -> Chart:
     begin = min((times[0] for times in known), default=None)
     rows = tuple(_row(story, times, begin) for story, times in shown[:MOST_ROWS])
     length = max((row.end for row in rows), default=0.0) or 1.0
-    return Chart(rows, length, _ticks(length), statistics_of(stories), len(stories) - len(rows))
+    found = statistics_of(stories, now)
+    return Chart(rows, length, _ticks(length), begin, found, len(stories) - len(rows))
 
 
 def _times(stays: list[Stay], story: Story, now: datetime) -> list[datetime] | None:

@@ -82,12 +82,9 @@ def chart_svg(chart: Chart, *, theme: Theme = "auto") -> str:
     parts = _scale(chart, left, bottom)
     for place, (row, name) in enumerate(zip(chart.rows, names, strict=True)):
         parts.append(_row(chart, row, name, (left, _TOP + _ROW * (place + 0.5))))
-    if chart.hidden:
+    for line in _lines(chart):
         bottom += _ROW
-        parts.append(_text("foot sj-left", left, bottom - 6, f"… and {chart.hidden:,} jobs more"))
-    if any(bar.uncertain for row in chart.rows for bar in row.bars):
-        bottom += _ROW
-        parts.append(_text("foot sj-left", left, bottom - 6, "Pale and dashed: nobody saw when."))
+        parts.append(_text("foot sj-left", left, bottom - 6, line))
     if not chart.rows:
         parts.append(_text("foot sj-left", left, _TOP, "No jobs yet."))
     table, height = _table(chart, bottom + 26.0)
@@ -106,14 +103,26 @@ def chart_svg(chart: Chart, *, theme: Theme = "auto") -> str:
     )
 
 
+def _lines(chart: Chart) -> list[str]:
+    """Return what has to be said under the picture."""
+    uncertain = any(bar.uncertain for row in chart.rows for bar in row.bars)
+    return [
+        *([f"… and {chart.hidden:,} jobs more"] if chart.hidden else []),
+        *([chart.scale] if chart.scale else []),
+        *(["Pale and dashed: nobody saw when."] if uncertain else []),
+    ]
+
+
 def told(chart: Chart) -> str:
     """Return what a timeline shows, in words."""
     parts = [
-        f"{s.state}: {s.count:,} visits, median {times(s)[0]}, {share(s) or 'no'} share of the time"
+        f"{s.state}: {s.count:,} visits, median {times(s)[0]}, {share(s)} of the time"
         for s in chart.statistics.states
         if s.total
     ]
-    return f"{duration(chart.length)} in all. " + "; ".join(parts) if chart.rows else "No jobs yet."
+    if not chart.rows:
+        return "No jobs yet."
+    return f"{duration(chart.length)} in all. {chart.scale} {'; '.join(parts)}".strip()
 
 
 def _text(kind: str, x: float, y: float, content: str) -> str:

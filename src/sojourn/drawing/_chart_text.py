@@ -35,6 +35,8 @@ def chart_text(chart: Chart, *, colour: bool = False, width: int = 100) -> str:
         canvas.put(canvas.height, left, f"… and {chart.hidden:,} jobs more", "quiet")
     legend = "  ".join(f"{fill} {status}" for status, fill in _FILL.items())
     canvas.put(canvas.height + 1, left, f"{legend}  {_UNCERTAIN} nobody saw when", "quiet")
+    if chart.scale:
+        canvas.put(canvas.height, left, chart.scale, "quiet")
     canvas.put(canvas.height, 0, "")
     for line in str(chart.statistics).splitlines():
         canvas.put(canvas.height, 0, line)

@@ -137,7 +137,7 @@ def _graph_of_many(things: list[object]) -> Graph:
         story = story_of(things)
         return visited(_with_unknown(base_graph(), [story]), story, now())
     stories = stories_of(things)
-    return travelled(_with_unknown(_common_graph(things, stories), stories), stories)
+    return travelled(_with_unknown(_common_graph(things, stories), stories), stories, now())
 
 
 def _common_graph(things: list[object], stories: list[Story]) -> Graph:

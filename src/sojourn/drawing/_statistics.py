@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from sojourn.drawing._durations import duration
 from sojourn.drawing._measure import printable
-from sojourn.drawing._stories import stories_of
+from sojourn.drawing._stories import now, stories_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sojourn.drawing._stories import Story
 
 _PERCENTILE = 0.9
@@ -20,17 +22,18 @@ _PERCENTILE = 0.9
 class StateStatistics:
     """The time that jobs spent in one state.
 
-    Stays that go on, and stays whose begin or end nobody saw, count as visits and not as times.
+    Stays whose begin or end nobody saw count as visits and not as times.  Those that go on would falsify the median, so
+    only the total and the share have them, as far as they have come: where many jobs are stuck, that is seen.
 
     Attributes:
         state: The state's name.
         count: How many visits there were.
         now: How many jobs are there now.
-        median: In seconds; None where no stay was timed, as for the next three.
+        median: In seconds; None where no stay was timed to its end, as for the next two.
         p90: The 90th percentile, in seconds, interpolated.
         maximum: In seconds.
-        total: All timed stays together, in seconds.
-        share: What part of all timed stays that is, from 0 to 1.
+        total: All timed stays together, in seconds; those that go on are timed until now.
+        share: What part of the total of all states that is, from 0 to 1.
     """
 
     state: str
@@ -110,7 +113,7 @@ def share(state: StateStatistics) -> str:
 
 
 def statistics(jobs: object) -> Statistics:
-    """Count what happened to many jobs, and how long it took.
+    """Count what happened to many jobs, and how long it took so far.
 
     Args:
         jobs: Jobs or histories, or one of them; each is read once.
@@ -122,14 +125,14 @@ def statistics(jobs: object) -> Statistics:
         >>> statistics([]).jobs
         0
     """
-    return statistics_of(stories_of(jobs))
+    return statistics_of(stories_of(jobs), now())
 
 
-def statistics_of(stories: list[Story]) -> Statistics:
-    """Return the statistics of stories."""
+def statistics_of(stories: list[Story], until: datetime) -> Statistics:
+    """Return the statistics of stories; what goes on is timed until then."""
     known = {id(s.lifecycle): s.lifecycle for s in stories if s.lifecycle is not None}
     names = dict.fromkeys(state.name for lifecycle in known.values() for state in lifecycle.states)
-    visits, here = Counter[str](), Counter[str]()
+    visits, here, going = Counter[str](), Counter[str](), defaultdict[str, float](float)
     spent: dict[str, list[float]] = defaultdict(list)
     taken, unseen = Counter[tuple[str, str, str]](), Counter[tuple[str, str, str]]()
     for story in stories:
@@ -144,11 +147,13 @@ def statistics_of(stories: list[Story]) -> Statistics:
             begin = entry.at
         visits[story.state] += 1
         here[story.state] += 1
-    total = sum(sum(values) for values in spent.values())
+        if begin is not None and not story.over:
+            going[story.state] += max((until - begin).total_seconds(), 0.0)
+    total = sum(sum(values) for values in spent.values()) + sum(going.values())
     return Statistics(
         len(stories),
         tuple(
-            _of_state(name, visits[name], here[name], spent.get(name, []), total)
+            _of_state(name, visits[name], here[name], spent.get(name, []), (going[name], total))
             for name in names | dict.fromkeys(visits)
         ),
         tuple(TransitionStatistics(*key, count, unseen[key]) for key, count in taken.items()),
@@ -156,10 +161,12 @@ def statistics_of(stories: list[Story]) -> Statistics:
 
 
 def _of_state(
-    name: str, count: int, here: int, spent: list[float], total: float
+    name: str, count: int, here: int, spent: list[float], time: tuple[float, float]
 ) -> StateStatistics:
+    """Return the statistics of a state; `time` is how long its stays have gone on, and the total of all states."""
     spent.sort()
-    own = sum(spent)
+    going, total = time
+    own = sum(spent) + going
     return StateStatistics(
         name,
         count,

@@ -150,9 +150,9 @@ def _visited_edge(edge: Edge, entries: list[Entry], latest: int, *, numbered: bo
     )
 
 
-def travelled(graph: Graph, stories: list[Story]) -> Graph:
+def travelled(graph: Graph, stories: list[Story], now: datetime) -> Graph:
     """Return a graph on which many jobs have left their traces."""
-    found = statistics_of(stories)
+    found = statistics_of(stories, now)
     states = {state.state: state for state in found.states}
     counts = {(t.trigger, t.source, t.dest): t.count for t in found.transitions}
     most = max(counts.values(), default=1)
