@@ -4,6 +4,16 @@ It needs ``pip install "sojourn[qiskit]"``; nothing else of sojourn imports Qisk
 """
 
 from sojourn.backends.qiskit._adopting import AdoptedJob, adopt
+from sojourn.backends.qiskit._backend import QiskitBackend
+from sojourn.backends.qiskit._errors import UnsuccessfulResultError
 from sojourn.backends.qiskit._job import QiskitJob
+from sojourn.backends.qiskit._running import CircuitJob
 
-__all__ = ["AdoptedJob", "QiskitJob", "adopt"]
+__all__ = [
+    "AdoptedJob",
+    "CircuitJob",
+    "QiskitBackend",
+    "QiskitJob",
+    "UnsuccessfulResultError",
+    "adopt",
+]

@@ -14,7 +14,7 @@ from sojourn import errors
 from sojourn.backends.qiskit._sdk import QiskitJobError, QiskitJobTimeoutError
 from sojourn.errors import SojournError
 
-__all__ = ["Raised", "in_qiskits_terms", "told"]
+__all__ = ["Raised", "UnsuccessfulResultError", "in_qiskits_terms", "told"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,6 +49,7 @@ _JOINED: dict[type, type[SojournError]] = {
     kind: _join(kind)
     for kind in (
         errors.BackendError,
+        errors.CannotRunError,
         errors.IllegalTransitionError,
         errors.JobCancelledError,
         errors.JobError,
@@ -62,6 +63,25 @@ _JOINED: dict[type, type[SojournError]] = {
     )
 }
 globals().update({kind.__name__: joined for kind, joined in _JOINED.items()})
+
+
+class UnsuccessfulResultError(errors.JobError):
+    """A backend has given a result and says in it that it is none; what ``error()`` returns.
+
+    Attributes:
+        message: What the result says went wrong.
+        outcome: The result itself; of several circuits, some may have succeeded.
+    """
+
+    def __init__(self, message: str, outcome: Any) -> None:
+        """Keep the facts."""
+        super().__init__(message, outcome)
+        self.message = message
+        self.outcome = outcome
+
+    def __str__(self) -> str:
+        """Say what the result says."""
+        return self.message
 
 
 class Raised(errors.BackendError):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 try:
+    from qiskit.circuit import QuantumCircuit
     from qiskit.providers import BackendV2 as QiskitBackendV2
     from qiskit.providers import JobStatus as QiskitStatus
     from qiskit.providers import JobV1 as QiskitJobV1
+    from qiskit.providers import Options as QiskitOptions
     from qiskit.providers.exceptions import JobError as QiskitJobError
     from qiskit.providers.exceptions import JobTimeoutError as QiskitJobTimeoutError
 except ModuleNotFoundError as missing:
@@ -21,5 +23,7 @@ __all__ = [
     "QiskitJobError",
     "QiskitJobTimeoutError",
     "QiskitJobV1",
+    "QiskitOptions",
     "QiskitStatus",
+    "QuantumCircuit",
 ]

@@ -16,8 +16,24 @@ class Job:
 
 class JobV1(Job, ABC): ...
 
+class Options:
+    def __init__(self, **kwargs: Any) -> None: ...
+
 class BackendV2(ABC):
     name: str | None
-    options: Any
-    def __init__(self, **kwargs: Any) -> None: ...
+    def __init__(
+        self,
+        provider: Any = None,
+        name: str | None = None,
+        description: str | None = None,
+        online_date: Any = None,
+        backend_version: str | None = None,
+        **fields: Any,
+    ) -> None: ...
+    @property
+    def target(self) -> Any: ...
+    @property
+    def max_circuits(self) -> int | None: ...
+    @property
+    def options(self) -> Any: ...
     def run(self, run_input: Any, **options: Any) -> Any: ...
