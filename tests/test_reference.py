@@ -14,7 +14,10 @@ from sojourn import BaseJob, State, Transition
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
-HOOKS = {"_submit", "_poll", "_cancel", "_fetch_result", "_find"}
+HOOKS = {
+    *("_submit", "_poll", "_cancel", "_fetch_result", "_find"),
+    *("_arguments", "_pack_result", "_unpack_result"),
+}
 # An address that users may type has no underscore in front.
 MODULES = sorted(
     path.stem for path in (ROOT / "src" / "sojourn").glob("[!_]*") if path.name != "py.typed"

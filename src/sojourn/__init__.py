@@ -18,6 +18,7 @@ from sojourn.errors import (
 from sojourn.history import Entry, Observation, Outcome
 from sojourn.job import BaseJob
 from sojourn.lifecycle import ACTIVE, JobStatus, Lifecycle, State, Transition
+from sojourn.recovery import recover
 
 if TYPE_CHECKING:
     from sojourn.drawing import draw, statistics, timeline
@@ -40,6 +41,7 @@ __all__ = [
     "State",
     "Transition",
     "draw",
+    "recover",
     "statistics",
     "timeline",
 ]

@@ -5,12 +5,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from sojourn._owner import this_process
 from sojourn.errors import JournalError
-from sojourn.history import Journal, KeptFacts
+from sojourn.history import Journal, KeptFacts, PackedResult
 
-__all__ = ["Book", "clean", "name_of_backend", "name_of_class", "pack"]
+__all__ = [
+    "Book",
+    "clean",
+    "name_of_backend",
+    "name_of_class",
+    "pack",
+    "pack_result",
+    "unpack_result",
+]
 
 
 class Book:
@@ -22,17 +31,21 @@ class Book:
         version: How many of its entries are durable.
         attempt: The attempt that the last of them belongs to.
         claims: How many claims the journal knows.
+        has_result: Whether the journal has the job's result.
         token: Names the job, and its submission at the backend.
         lost: Whether somebody else was faster, and what they did has not been read yet.
         unsure: Whether the outcome of a write is unknown, so that it has to be read again.
+        mark: Tells this handle from others of the process.
         staged: Facts that the next write takes along.
     """
 
     __slots__ = (
         "attempt",
         "claims",
+        "has_result",
         "journal",
         "lost",
+        "mark",
         "staged",
         "token",
         "unsure",
@@ -47,10 +60,16 @@ class Book:
         self.version = 0
         self.attempt = 1
         self.claims = 0
+        self.has_result = False
         self.token = os.urandom(16).hex()
         self.lost = False
         self.unsure = False
         self.staged: KeptFacts = {}
+        self.mark = os.urandom(4).hex()
+
+    def owner(self) -> str:
+        """Return what this handle calls itself where it claims something."""
+        return f"{this_process()}/{self.mark}"
 
 
 def name_of_class(cls: type) -> str:
@@ -93,3 +112,40 @@ def pack(job_id: str, what: str, value: Mapping[str, Any]) -> str:
             f"job {job_id!r} cannot keep its {what} in a journal: {error}; "
             "use str, int, float, bool, None, lists, and dictionaries with str keys"
         ) from error
+
+
+def pack_result(job_id: str, value: object) -> PackedResult:
+    """Return a result as it is kept.
+
+    Raises:
+        JournalError: It is neither bytes nor made of what JSON has, so that what comes back would
+            be something else.
+    """
+    if type(value) is bytes:
+        return PackedResult("bytes", value)
+    try:
+        if _is_plain(value):
+            return PackedResult("json", json.dumps(value, separators=(",", ":")).encode())
+    except (ValueError, RecursionError):
+        pass  # it contains itself, or is too deep
+    raise JournalError(
+        f"job {job_id!r} cannot keep its result in a journal: a {type(value).__name__} that JSON "
+        "would not give back as it is; give str, int, float, bool, None, lists and dictionaries "
+        "with str keys, or bytes, or write _pack_result() and _unpack_result()"
+    )
+
+
+def unpack_result(packed: PackedResult) -> Any:
+    """Return what was packed."""
+    return packed.data if packed.kind == "bytes" else json.loads(packed.data)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether JSON gives back exactly this."""
+    kind = type(value)
+    if kind is list:
+        return all(map(_is_plain, cast("list[object]", value)))
+    if kind is dict:
+        pairs = cast("dict[object, object]", value).items()
+        return all(type(key) is str and _is_plain(each) for key, each in pairs)
+    return value is None or kind in (str, int, float, bool)

@@ -20,7 +20,7 @@ from sojourn.errors import (
     SubmitInterruptedError,
     SubmitUncertainError,
 )
-from sojourn.history import COMMAND, NOT_GIVEN, More, Outcome, Record, chain
+from sojourn.history import COMMAND, NOT_GIVEN, Journal, More, Outcome, Record, chain
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["Commanding", "overrides"]
@@ -81,26 +81,41 @@ class Commanding(Reconciling):
 
     @classmethod
     def attach(
-        cls, backend: Any, job_id: str, native_id: str | None = None, **arguments: Any
+        cls,
+        backend: Any,
+        job_id: str,
+        native_id: str | None = None,
+        *,
+        journal: Journal | None = None,
+        **arguments: Any,
     ) -> Self:
-        """Make a handle for a job that was submitted elsewhere; no I/O.
+        """Make a handle for a job that was submitted elsewhere; no backend is asked.
 
-        Its state is INITIALIZING until the first look or report; `submit` is refused.
+        Its state is INITIALIZING until the first look or report; `submit` is refused. If it is in the
+        ``journal``, it is where the journal says, with all that it has been through; a job that
+        nobody had submitted may be submitted then.
 
         Args:
             backend: As for the constructor.
             job_id: As for the constructor.
             native_id: The backend's own id.
-            arguments: Further arguments of the class's constructor.
+            journal: Where its entries are kept; it is read.
+            arguments: Further arguments of the class's constructor; those that the journal has
+                need not be given.
+
+        Raises:
+            JournalError: The journal could not be read, or what it has is no life of this class.
         """
+        story = None if journal is None else journal.read(job_id)
+        if journal is not None and story is not None:
+            return cls._sj_restored(backend, story, journal, arguments)
         job = cls(backend, job_id, **arguments)
         with job._sj_lock:
             facts = job._sj_known()
             facts.native_id, facts.claim = native_id, Claim("attached")
-            job._sj_stage(native_id=native_id, claim="attached")
-            book = job._sj_book()
-            if book is not None:
-                job._sj_take_up(book)
+            if journal is not None:
+                job._sj_keep_in(journal)
+                job._sj_stage(native_id=native_id, claim="attached")
         return job
 
     # Submitting.

@@ -19,7 +19,16 @@ from sojourn.lifecycle import ACTIVE, Edge, JobStatus, Lifecycle, State, Transit
 __all__ = ["Declarations", "nearest", "prove"]
 
 _RANK = {status: min(rank, 3) for rank, status in enumerate(JobStatus)}
-_HOOKS = ("_submit", "_poll", "_cancel", "_fetch_result", "_find")
+_HOOKS = (
+    "_submit",
+    "_poll",
+    "_cancel",
+    "_fetch_result",
+    "_find",
+    "_arguments",
+    "_pack_result",
+    "_unpack_result",
+)
 _ERROR_LISTS = ("uncertain_errors", "transient_errors")
 _STEP_NAMES = {"submit": "accepted", "cancel": "stopped"}
 

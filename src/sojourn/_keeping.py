@@ -6,14 +6,22 @@ find out when they write, read what has happened, and decide anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
-from sojourn._book import Book, clean, name_of_backend, name_of_class, pack
+from sojourn._book import (
+    Book,
+    clean,
+    name_of_backend,
+    name_of_class,
+    pack,
+    pack_result,
+    unpack_result,
+)
 from sojourn._clock import instant
-from sojourn._handle import SENT, UNCLAIMED, Claim, logger
-from sojourn._owner import is_alive, this_process
+from sojourn._handle import SENT, UNCLAIMED, Claim, describe, logger
+from sojourn._owner import is_alive
 from sojourn._telling import Telling
 from sojourn.errors import (
     JobError,
@@ -27,11 +35,14 @@ from sojourn.history import (
     Birth,
     Change,
     Entry,
+    Journal,
     KeptFacts,
+    PackedResult,
     Record,
     Story,
     chain,
     entry_of,
+    replay,
 )
 
 __all__ = ["Keeping"]
@@ -43,6 +54,24 @@ class Keeping(Telling):
     """The part of a job that writes its journal."""
 
     __slots__ = ()
+
+    # Hooks, for jobs that are kept in a journal.
+
+    def _arguments(self) -> Mapping[str, Any]:
+        """Return what the constructor was given besides backend and id, as keyword arguments.
+
+        They are kept with the job, as JSON, and given to the constructor when the job is taken up
+        again.
+        """
+        return {}
+
+    def _pack_result(self, result: Any) -> Any:
+        """Return a result as bytes, or as what JSON has; called under the job's lock."""
+        return result
+
+    def _unpack_result(self, packed: Any) -> Any:
+        """Return the result that `_pack_result` has packed."""
+        return packed
 
     def _sj_book(self) -> Book | None:
         watch = self._sj_watch
@@ -63,10 +92,56 @@ class Keeping(Telling):
             record = (*record[:4], (*more[:2], text, *more[3:]))
         attempt = more[4] if more is not None and more[4] else book.attempt
         entry = entry_of(record, book.version + 1, attempt)
-        self._sj_write(book, entry=entry, status=self._sj_rules.states[record[0]].status.value)
+        status = self._sj_rules.states[record[0]].status.value
+        packed = self._sj_packed(record) if status == "DONE" else None
+        self._sj_write(book, entry=entry, status=status, result=packed)
         self._sj_last = record
         # Until here an interrupt leaves the book unsure, so that it is read again.
         book.version, book.attempt, book.unsure = entry.number, attempt, False
+
+    def _sj_packed(self, record: Record) -> PackedResult | None:
+        """Return the result that a record brings, or that is here already, as it is kept."""
+        more, facts = record[4], self._sj_facts
+        result = NOT_GIVEN if more is None else more[3]
+        if result is NOT_GIVEN and facts is not None:
+            result = facts.result
+        if result is NOT_GIVEN:
+            return None
+        try:
+            packed = self._pack_result(result)
+        except Exception as error:
+            raise JournalError(
+                f"job {self._sj_id!r} cannot pack its result: {describe(error)}; "
+                "mend _pack_result()"
+            ) from error
+        return pack_result(self._sj_id, packed)
+
+    def _sj_write_result(self) -> None:
+        """Keep a result that was fetched, where it can be kept; the backend has it all the same."""
+        book = self._sj_book()
+        if book is None or book.has_result:
+            return
+        with self._sj_lock:
+            try:
+                packed = self._sj_packed(("DONE", None, "", None, None))
+            except JournalError as error:
+                logger.warning("%s; it stays with the backend", error)
+                return
+            self._sj_decide(lambda: self._sj_keep_result_of(book, packed))
+
+    def _sj_keep_result_of(self, book: Book, packed: PackedResult | None) -> None:
+        self._sj_write(book, result=packed, version=None)
+        book.has_result, book.unsure = True, False
+
+    def _sj_has_kept_result(self) -> bool:
+        book = self._sj_book()
+        return book is not None and book.has_result
+
+    def _sj_kept_result(self) -> Any:
+        """Return the result that the journal has, or `NOT_GIVEN`; no lock, no backend."""
+        book = self._sj_book()
+        packed = book.journal.result(self._sj_id) if book is not None and book.has_result else None
+        return NOT_GIVEN if packed is None else self._unpack_result(unpack_result(packed))
 
     def _sj_write(self, book: Book, **parts: Any) -> None:
         """Make a change durable; the book stays unsure until its caller has published it.
@@ -77,6 +152,8 @@ class Keeping(Telling):
             JournalError: It was not kept.
         """
         state = self._sj_last[0]
+        if not self._sj_id:
+            raise JournalError("a job without an id cannot be kept in a journal; give it one")
         if book.unsure:
             raise JournalConflictError(self._sj_id, f"{state} after entry {book.version}")
         facts: KeptFacts = {**book.staged, **parts.pop("facts", {})}
@@ -123,7 +200,7 @@ class Keeping(Telling):
             birth[0],
             book.token,
             pack(self._sj_id, "metadata", self._sj_metadata),
-            "{}",
+            pack(self._sj_id, "arguments", self._arguments()),
             created_at,
         )
 
@@ -180,17 +257,31 @@ class Keeping(Telling):
         if book is None:
             return
         claims = book.claims + 1
-        facts = {"claim": kind, "claims": claims, "owner": this_process()}
+        facts = {"claim": kind, "claims": claims, "owner": book.owner()}
         self._sj_write(book, facts=facts, claims=book.claims)
         book.claims, book.unsure = claims, False
 
-    def _sj_take_up(self, book: Book) -> None:
-        """Take over what the journal knows of a job that was just attached; under the lock."""
-        story = book.journal.read(self._sj_id)
-        if story is not None:
-            book.token = story.job.token
-            book.staged = {}
-            self._sj_adopt(book, story)
+    @classmethod
+    def _sj_restored(
+        cls, backend: Any, story: Story, journal: Journal, arguments: Mapping[str, Any]
+    ) -> Self:
+        """Make a handle of a job that is in a journal, as it stands there.
+
+        Raises:
+            JournalError: Its history is no life of this class.
+        """
+        kept = story.job
+        replay(cls.lifecycle, story.entries)
+        job = cls(backend, kept.job_id, **{**kept.arguments, **arguments})
+        with job._sj_lock:
+            job._sj_metadata = dict(kept.metadata)
+            job._sj_born = kept.created_at.timestamp()
+            job._sj_keep_in(journal)
+            book = job._sj_book()
+            assert book is not None  # it was made in the line before
+            book.token = kept.token
+            job._sj_adopt(book, story)
+        return job
 
     # Reading again.
 
@@ -258,6 +349,7 @@ class Keeping(Telling):
         self._sj_last = last
         book.written, book.version, book.attempt = True, number, attempt
         book.claims = story.job.facts["claims"]
+        book.has_result = bool(story.job.result_kind)
 
     def _sj_adopt_facts(self, book: Book, story: Story) -> None:
         kept = story.job.facts
@@ -267,7 +359,7 @@ class Keeping(Telling):
         facts.native_id = kept["native_id"] or facts.native_id
         facts.cancel_requested = kept["cancel_requested_at"] is not None
         if "claim" not in book.staged:
-            facts.claim = _claim_of(kept, facts.claim)
+            facts.claim = _claim_of(kept, facts.claim, book.owner())
         for anomaly in story.anomalies:
             known = (each.reason for each in facts.anomalies.values())
             if anomaly.reason not in known:
@@ -277,14 +369,20 @@ class Keeping(Telling):
         return entry.dest in self._sj_rules.states
 
 
-def _claim_of(kept: KeptFacts, known: Claim) -> Claim:
-    """Return how far a submission went, as the journal knows it."""
+def _claim_of(kept: KeptFacts, known: Claim, ours: str) -> Claim:
+    """Return how far a submission went, as the journal knows it.
+
+    Args:
+        kept: What the journal knows.
+        known: What this handle knows.
+        ours: What this handle calls itself as an owner.
+    """
     kind, owner = kept["claim"], kept["owner"] or ""
     if kind == "sent":
         return SENT
     if kind == "sending":
-        if owner == this_process() and known.kind in ("sending", "uncertain"):
-            return known  # it is in our own hands
+        if owner == ours:
+            return known  # it is in this handle's hands, even if it was not told so
         if owner and is_alive(owner) is not False:
             return Claim("elsewhere")
         return Claim("uncertain", doubt="the process that submitted it has ended")

@@ -56,8 +56,12 @@ def _where() -> str:
 
 
 def is_alive(process: str) -> bool | None:
-    """Tell whether the process of this name lives; ``None`` if that cannot be seen from here."""
-    boot, space, pid, started = process.split("/")
+    """Tell whether a process lives; ``None`` if that cannot be seen from here.
+
+    Args:
+        process: Its name, to which something may be added that is not looked at.
+    """
+    boot, space, pid, started, *_ = process.split("/")
     here_boot, here_space = _where().split("/")
     if boot != here_boot:
         return False  # the machine was started anew; a journal does not leave its machine

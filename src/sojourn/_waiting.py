@@ -172,7 +172,8 @@ class Waiting(Looking, Generic[T]):
         """Fetch the result once, or share the fetch that another thread is at."""
         if firing:
             self._sj_refuse_inside("result", always=True)
-        if self._sj_sealed() or not overrides(self._fetch_result, Waiting._fetch_result):
+        hooked = overrides(self._fetch_result, Waiting._fetch_result)
+        if self._sj_sealed() or not (hooked or self._sj_has_kept_result()):
             raise JobError(
                 f"job {self._sj_id!r} has no result though it is DONE; "
                 "give one with finish(result=…), or write _fetch_result()"
@@ -182,7 +183,13 @@ class Waiting(Looking, Generic[T]):
 
     def _sj_ask_result(self, _asked: Record) -> Outcome:
         if self._sj_result() is NOT_GIVEN:  # another thread may have fetched it since we looked
-            self._sj_known().result = self._sj_ask(self._fetch_result, "give its result")
+            facts = self._sj_known()
+            kept = self._sj_kept_result()
+            if kept is NOT_GIVEN:
+                facts.result = self._sj_ask(self._fetch_result, "give its result")
+                self._sj_write_result()
+            else:
+                facts.result = kept
         return Outcome.UNCHANGED
 
     # The same for asyncio.

@@ -171,6 +171,7 @@ class Observing(Snapshots[T]):
         with self._sj_lock:
             facts = self._sj_known()
             if facts.claim.claimant is claimant:
+                self._sj_stage(claim="")
                 facts.claim = UNCLAIMED
         return False
 
