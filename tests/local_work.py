@@ -156,16 +156,29 @@ def have_a_child_and_return(folder: Path) -> None:
     write(folder / "child", subprocess.Popen(["sleep", str(LONG)]).pid)
 
 
+def have_a_child_and_sleep() -> None:
+    """Sleep, and so does a child."""
+    with subprocess.Popen(["sleep", str(LONG)]):
+        time.sleep(LONG)
+
+
 def look_until_asked(folder: Path, then: str) -> str:
     """Look whether it is asked to stop; then return, stop, or fail."""
     (folder / "ready").touch()
-    while not current_job().cancel_requested:
-        threading.Event().wait(0.005)
-    if then == "stop":
-        raise StopRequested
+    try:
+        look_until_asked_to_stop()
+    except StopRequested:
+        if then == "stop":
+            raise
     if then == "fail":
         raise ValueError("half done")
     return "what was there"
+
+
+def look_until_asked_to_stop() -> None:
+    while not current_job().cancel_requested:
+        threading.Event().wait(0.005)
+    raise StopRequested
 
 
 def write(path: Path, number: int) -> None:

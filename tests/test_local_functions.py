@@ -19,7 +19,14 @@ import pytest
 import local_work as work
 from process_watching import PATIENCE, alive, number_in, until
 from sojourn import BaseJob
-from sojourn.backends import FunctionJob, ProcessBackend, StopRequested, ThreadBackend, current_job
+from sojourn.backends import (
+    FunctionJob,
+    ProcessBackend,
+    StopRequested,
+    ThreadBackend,
+    _groups,
+    current_job,
+)
 from sojourn.errors import (
     CannotRunError,
     JobCancelledError,
@@ -312,6 +319,19 @@ class TestStoppingAProcess:
         job.cancel()
 
         assert job.result(PATIENCE) == [False, True]
+
+    def test_is_heard_although_the_signal_wakes_nobody(
+        self, processes: ProcessBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job = processes.run(work.sleep_and_tidy, tmp_path)
+        number_in(tmp_path / "pid")
+        # One that comes right before the sleep is as good as none.
+        monkeypatch.setattr(_groups, "_signal_group", lambda group, number: True)
+
+        job.cancel()
+
+        assert ended(job) == ["CANCELLED"]
+        assert (tmp_path / "tidied").exists()
 
     def test_kills_it_with_all_that_it_has_started_after_the_grace(self, tmp_path: Path) -> None:
         with ProcessBackend(1, grace=0.1) as backend:

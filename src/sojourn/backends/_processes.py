@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from multiprocessing import connection, process, spawn
 from typing import Any, ParamSpec, TypeVar
@@ -80,7 +81,6 @@ class ProcessBackend(Slots[FunctionJob[Any]]):
         self._patience = 2 * self._grace + 5.0
         self._keeper = Keeper()
         self._holdings.on_leaving(self._keeper.close)
-        self._lifeline: int | None = None
 
     def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> FunctionJob[T]:
         """Submit ``function(*args, **kwargs)``.
@@ -112,12 +112,7 @@ class ProcessBackend(Slots[FunctionJob[Any]]):
 
     def _slot(self) -> _ProcessSlot:
         self._keeper.start()
-        with self._gate:
-            if self._lifeline is None:
-                self._lifeline, owned = os.pipe()
-                for end in (self._lifeline, owned):
-                    self._holdings.on_leaving(partial(os.close, end))
-        return _ProcessSlot(self._keeper, self._timeout, self._grace, self._lifeline)
+        return _ProcessSlot(self._keeper, self._timeout, self._grace)
 
     def _kill(self) -> None:
         for slot in tuple(self._running.values()):
@@ -128,15 +123,15 @@ class ProcessBackend(Slots[FunctionJob[Any]]):
 class _ProcessSlot:
     """One worker process; another takes its place when it is gone."""
 
-    def __init__(self, keeper: Keeper, timeout: float | None, grace: float, lifeline: int) -> None:
+    def __init__(self, keeper: Keeper, timeout: float | None, grace: float) -> None:
         self._keeper = keeper
         self._timeout = timeout
         self._grace = grace
-        self._lifeline = lifeline
         self._lock = threading.Lock()
         self._job: FunctionJob[Any] | None = None
         self._group = Group(keeper, grace)
         self._pipe: connection.Connection | None = None
+        self._lifeline: connection.Connection | None = None
         self._poll = select.poll()
         self._ended: int | None = None
 
@@ -185,23 +180,19 @@ class _ProcessSlot:
     def _start(self) -> str:
         """Start a worker; return what went wrong."""
         here, there = connection.Pipe()
-        entry = (
-            f"from sojourn.backends._worker import main; main({there.fileno()}, {self._lifeline})"
-        )
+        listening, self._lifeline = connection.Pipe(duplex=False)
+        handed = (there.fileno(), listening.fileno())
+        entry = f"from sojourn.backends._worker import main; main{handed}"
         command = [
             sys.executable,
             *subprocess._args_from_interpreter_flags(),  # type: ignore[attr-defined]  # as `multiprocessing` does
             "-c",
             f"import sys; sys.path[:] = {sys.path!r}; {entry}",
         ]
-        handed = (there.fileno(), self._lifeline)
-        try:
-            started = self._group.start(command, stdin=subprocess.DEVNULL, pass_fds=handed)
-        finally:
-            there.close()
         self._pipe = here
-        if not started:
-            return ""
+        with there, listening:
+            if not self._group.start(command, stdin=subprocess.DEVNULL, pass_fds=handed):
+                return ""
         self._poll = select.poll()
         self._poll.register(here.fileno(), select.POLLIN)
         pid = self._group.pid
@@ -227,8 +218,11 @@ class _ProcessSlot:
 
     def _tell_to_stop(self, job: FunctionJob[Any], why: str) -> None:
         with self._lock:
-            if self._job is job:
-                self._group.stop(why)
+            if self._job is not job or self._group.why:
+                return
+            if self._group.stop(why) and self._lifeline is not None:
+                with suppress(OSError):  # it has ended just now
+                    os.write(self._lifeline.fileno(), b"!")
 
     def _ask(self, message: bytes) -> bytes | None:
         """Return the answer; ``None`` if the process has ended without one."""
@@ -251,6 +245,9 @@ class _ProcessSlot:
         code = None
         if group.pid is not None:
             code = group.wait()
+        if self._lifeline is not None:
+            self._lifeline.close()
+            self._lifeline = None
         if self._ended is not None:
             os.close(self._ended)
             self._ended = None

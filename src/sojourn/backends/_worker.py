@@ -10,12 +10,14 @@ import os
 import pickle
 import signal
 import threading
+import time
 import traceback
 from multiprocessing import process, spawn
 from multiprocessing.connection import Connection
 from typing import Any
 
 from sojourn.backends._functions import StopRequested, running
+from sojourn.backends._slots import NAP
 
 __all__ = ["RemoteTraceback", "main"]
 
@@ -55,9 +57,10 @@ def main(pipe: int, lifeline: int) -> None:
 
     Args:
         pipe: File descriptor by which calls come and answers go.
-        lifeline: File descriptor that reads end-of-file when the owner is gone.
+        lifeline: File descriptor that reads a byte when the worker is told to stop, and
+            end-of-file when the owner is gone.
     """
-    threading.Thread(target=_die_with_owner, args=(lifeline,), daemon=True).start()
+    threading.Thread(target=_listen, args=(lifeline,), daemon=True).start()
     owner = Connection(pipe)
     try:
         owner.send_bytes(_prepare(owner.recv_bytes()))
@@ -70,9 +73,13 @@ def main(pipe: int, lifeline: int) -> None:
         pass  # the owner needs this process no more
 
 
-def _die_with_owner(lifeline: int) -> None:
+def _listen(lifeline: int) -> None:
+    """See to it that a request to stop is heard, and end everything when the owner is gone."""
     while os.read(lifeline, 1):
-        pass
+        # A signal that comes just before the main thread falls asleep does not wake it.
+        while not _Stopping.asked and signal.getsignal(signal.SIGTERM) is _stop:
+            time.sleep(NAP)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
     os.killpg(0, signal.SIGKILL)
 
 
