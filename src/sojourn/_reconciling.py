@@ -145,6 +145,8 @@ class Reconciling(Firing):
     ) -> Path | Outcome:
         rules, last = self._sj_rules, self._sj_last
         state = last[0]
+        if attempt is None and since is None:
+            return rules.weigh(evidence, state)
         moved = since is not None and since is not last
         if since is not None and moved and attempt is None:
             attempt = attempt_of(since)  # it answers a question about that attempt
@@ -201,10 +203,10 @@ class Reconciling(Firing):
 
 
 def _detail(raw: object, reason: str | BaseException | None) -> str:
-    if isinstance(raw, State):
+    if isinstance(raw, JobStatus):
+        word = raw._value_
+    elif isinstance(raw, State):
         word = raw.name
-    elif isinstance(raw, JobStatus):
-        word = raw.value
     else:
         word = raw if isinstance(raw, str) else repr(raw)
     return word if reason is None else f"{word}: {describe(reason)}"

@@ -119,7 +119,7 @@ class Rules:
             UnknownStatusError: Neither a state or status of this class nor a known word.
         """
         if isinstance(raw, JobStatus):
-            return self._of_status[raw.value]
+            return self._of_status[raw._value_]  # without the descriptor, in half the time
         if isinstance(raw, State):
             if self.states.get(raw.name) == raw:
                 return self._of_state[raw.name]

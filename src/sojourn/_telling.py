@@ -178,6 +178,7 @@ class Telling(Handle):
 def _forget(waiters: list[Any], waiter: Any) -> None:
     """Remove a waiter that may be gone, or be removed by another thread right now."""
     try:
-        waiters.remove(waiter)
+        if waiters:  # mostly there is none left, and an exception costs more than the question
+            waiters.remove(waiter)
     except ValueError:
         pass

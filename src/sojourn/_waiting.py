@@ -32,6 +32,9 @@ else:
 
 __all__ = ["Waiting"]
 
+#: Seconds between two looks by `result` at most.
+LONGEST_SLEEP = 5.0
+
 
 class Waiting(Looking, Generic[T]):
     """The part of a job that waits and fetches results."""
@@ -84,10 +87,6 @@ class Waiting(Looking, Generic[T]):
             raise TypeError(f"a callback must be callable, not {callback!r:.80}")
         deadline = _deadline(timeout)
         rhythm = Rhythm(duration("wait", wait))
-        if deadline is None and callback is None and self._sj_is_pushed():
-            self._sj_sleep(self._sj_last, rhythm.longest, end=True)
-            if self._sj_last[0] in self._sj_rules.finals:
-                return
         fault: Exception | None = None
         while True:
             self._sj_check_waitable()
@@ -112,6 +111,7 @@ class Waiting(Looking, Generic[T]):
         """Whether its end comes by itself, and nothing else is to be seen to meanwhile."""
         return (
             self._sj_watch is None
+            and not firing
             and self._sj_claimed() is SENT
             and not overrides(self._poll, Looking._poll)
         )
@@ -145,7 +145,10 @@ class Waiting(Looking, Generic[T]):
         deadline = _deadline(timeout)
         state = self._sj_last[0]
         if state not in self._sj_rules.finals:
-            self._sj_wait(timeout, 5, None)
+            if timeout is None and self._sj_is_pushed():
+                self._sj_sleep(self._sj_last, LONGEST_SLEEP, end=True)
+            if self._sj_last[0] not in self._sj_rules.finals:
+                self._sj_wait(timeout, LONGEST_SLEEP, None)
             state = self._sj_last[0]
         if state == "ERROR":
             cause = self.error()
