@@ -35,6 +35,8 @@ ROWS = {
     "outsider": ("speed", "outsider"),
     "race": ("threads", "race"),
     "waking": ("threads", "waking"),
+    "noop": ("local", "noop"),
+    "ten-thousand": ("local", "ten_thousand"),
     "import": ("imports", "import_time"),
     "pictures": ("pictures", "speed"),
     "crossings": ("pictures", "crossings"),
