@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol, TypeVar, assert_type
 
 from sojourn import (
@@ -19,6 +20,15 @@ from sojourn import (
     Outcome,
     State,
     Transition,
+)
+from sojourn.backends import (
+    CommandBackend,
+    CommandJob,
+    CommandResult,
+    FunctionJob,
+    ProcessBackend,
+    ThreadBackend,
+    current_job,
 )
 
 
@@ -336,6 +346,38 @@ def everything_else_has_its_type(seen: list[str]) -> None:
         assert_type(error.job_id, str)
 
 
+def measure(length: float, *, unit: str = "mm") -> str:
+    """Stand for a function of a user's."""
+    return f"{length} {unit}"
+
+
+def what_runs_has_the_type_of_what_it_gives() -> None:
+    """``run`` takes the arguments of its function, and gives a job of its result."""
+    with ThreadBackend(1) as threads:
+        assert_type(threads, ThreadBackend)
+        assert_type(threads.run(measure, 1.5, unit="in"), FunctionJob[str])
+        assert_type(threads.run(measure, length=2).result(), str)
+        assert_type(threads.run(Report, 3.0).result(timeout=10), Report)
+        assert_type(threads.jobs, tuple[FunctionJob[Any], ...])
+        job: BaseJob[str] = threads.run(measure, 1)
+        assert_type(job.backend(), Any)
+
+
+def what_runs_elsewhere_has_the_same_types(
+    processes: ProcessBackend, commands: CommandBackend
+) -> None:
+    """Nothing is started here."""
+    assert_type(processes.run(measure, 1.5).result(), str)
+    assert_type(processes.run(max, 1, 2), FunctionJob[int])
+    command = commands.run(["ls", Path("a")], cwd="b", env={}, timeout=1, name="c")
+    assert_type(command, CommandJob)
+    assert_type(command.result(), CommandResult)
+    assert_type(command.result().stdout, Path)
+    assert_type(command.pid, int | None)
+    assert_type(current_job().cancel_requested, bool)
+    assert_type(commands.close(cancel=True), None)
+
+
 async def a_job_can_be_awaited() -> None:
     """``await`` gives the result; ``changes()`` gives entries."""
     job = Plain("backend", "p-8")
@@ -365,6 +407,7 @@ def main() -> None:
     the_class_gives_the_declaration()
     results_have_the_type_of_their_class()
     everything_else_has_its_type([])
+    what_runs_has_the_type_of_what_it_gives()
     asyncio.run(a_job_can_be_awaited())
     a_map_may_be_any_mapping({"ok": JobStatus.DONE})("backend", "p-9")
 

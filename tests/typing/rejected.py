@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from accepted import Lab, MachineShopJob, Plain, Report
+from accepted import Lab, MachineShopJob, Plain, Report, measure
 
 from sojourn import ACTIVE, BaseJob, Entry, JobStatus, Lifecycle, Outcome, State, Transition
+from sojourn.backends import CommandBackend, ProcessBackend, ThreadBackend
 
 
 def payloads(job: Plain, shop: MachineShopJob, lab: Lab) -> None:
@@ -97,6 +98,26 @@ def jobs(job: Plain) -> None:
     job.wait_for_final_state(callback=job.submit)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     job.add_callback(job.submit)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     job.add_callback("listen")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def runs(threads: ThreadBackend, processes: ProcessBackend, commands: CommandBackend) -> None:
+    threads.run()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    threads.run(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    threads.run(measure)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    threads.run(measure, "long")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    threads.run(measure, 1.5, "in")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    threads.run(measure, 1.5, units="in")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    length: float = threads.run(measure, 1.5).result()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    processes.run(measure, 1.5, timeout=7)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    job: BaseJob[int] = processes.run(measure, 1.5)  # type: ignore[arg-type]  # pyright: ignore[reportAssignmentType]
+    print(length, job)
+    commands.run(["ls", 7])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+    commands.run(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    commands.run(["ls"], "folder")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    commands.run(["ls"], timeout="long")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    commands.run(["ls"], env={"A": 1})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+    ThreadBackend("two")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ProcessBackend(2, 5.0)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 async def coroutines(job: Plain) -> None:
