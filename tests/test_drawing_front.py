@@ -155,6 +155,49 @@ def test_a_png_is_bytes_and_twice_the_size(tmp_path: Path):
     )
 
 
+def test_what_the_benchmarks_share_with_the_tests_needs_none_of_their_packages():
+    here = Path(__file__).parent
+    shared = {
+        name
+        for file in (here / "benchmarks").glob("*.py")
+        for name in re.findall(r"^from (\w+) import", file.read_text("utf-8"), re.MULTILINE)
+        if (here / f"{name}.py").exists()
+    }
+    program = "import sys; sys.modules.update(hypothesis=None, pytest=None);"
+    program += "".join(f"import {name};" for name in sorted(shared))
+
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=here, capture_output=True, text=True, check=False
+    )
+
+    assert "drawing_stories" in shared
+    assert not ran.stderr
+
+
+def test_every_picture_has_the_same_bytes_in_every_process():
+    program = (
+        "import hashlib; from drawing_stories import *; from sojourn import BaseJob, draw, timeline;"
+        "things = BaseJob, ShopJob, PastJob(DONE), PastJob(TWICE[:5] + DONE[1:], like=ShopJob),"
+        " batch(20), [PastJob(DONE), PastJob(DONE, like=ShopJob)];"
+        "all = [draw(t, format=f) for t in things for f in ('svg', 'mermaid', 'dot', 'text')];"
+        "print(hashlib.sha256(''.join([*all, timeline(batch(20))]).encode()).hexdigest())"
+    )
+
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=Path(__file__).parent,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "77")
+    }
+
+    assert len(told) == 1
+
+
 # ---- notebooks
 
 

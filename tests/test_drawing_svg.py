@@ -15,10 +15,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from drawing_graphs import any_graphs, base_graph, lifecycles
+from drawing_stories import ShopJob
 from sojourn import BaseJob
 from sojourn.drawing import Edge, Graph, Node, draw
 from sojourn.drawing._measure import text_width
 from sojourn.drawing._png import png
+from sojourn.drawing._sources import graph_of
 
 pytestmark = pytest.mark.once
 
@@ -119,6 +121,22 @@ def test_it_follows_the_system_and_the_page_in_light_and_dark():
     ):
         assert page in sheet
     assert "var(" not in sheet
+
+
+def test_a_label_is_as_wide_as_its_gap_in_every_font():
+    labels = [
+        t
+        for t in _root(graph_of(ShopJob)).iter(f"{SVG}text")
+        if t.get("class") in {"sj-trigger", "sj-condition"}
+    ]
+
+    assert len(labels) > 10
+    for label in labels:
+        size = 11.5 if label.get("class") == "sj-trigger" else 10.5
+        assert float(label.get("textLength")) == pytest.approx(
+            text_width(label.text, size), abs=0.01
+        )
+        assert label.get("lengthAdjust") == "spacingAndGlyphs"
 
 
 def test_finals_have_a_second_border_and_the_initial_state_its_mark():

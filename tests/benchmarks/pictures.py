@@ -25,11 +25,11 @@ from transitions.extensions import GraphMachine
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from drawing_graphs import base_graph
 from drawing_stories import DONE, UNSEEN, history
-from sojourn import draw
+from sojourn import BaseJob, draw
 from sojourn.drawing import Edge, Graph, Node
 from sojourn.drawing._route import lay_out
+from sojourn.drawing._sources import graph_of
 from sojourn.drawing._strokes import point
 
 __all__ = ["crossings", "crowd", "speed"]
@@ -62,7 +62,7 @@ def speed(*, quick: bool) -> list[Result]:
     rounds = 3 if quick else 15
     results = []
     for about, graph, limit in (
-        ("SVG of six states", base_graph(), 5e6),
+        ("SVG of six states", graph_of(BaseJob), 5e6),
         ("SVG of 40 states, 71 edges", generated(1), 100e6),
     ):
         for rival, theirs in _rivals(graph).items():

@@ -79,6 +79,9 @@ _PAINT: Rules = (
     (".sj-current.sj-active .sj-name,.sj-current.sj-active .sj-note", "fill:{current-ink}"),
 )
 
+# These stand in the gap of a line, which is as wide as they are in Inter; another font has to keep to that.
+_TIGHT = frozenset({"trigger", "condition"})
+
 _EMPHASIS = {"never": 0, "plain": 1, "earlier": 2, "taken": 3}
 
 
@@ -175,6 +178,8 @@ def _rows(block: Block, x: float, y: float) -> str:
 def _run(piece: Run, x: float, y: float) -> str:
     size = SIZES[piece.kind]
     at = f'x="{number(x)}" y="{number(y + 0.36 * size)}"'
+    if piece.kind in _TIGHT:
+        at += f' textLength="{number(piece.width)}" lengthAdjust="spacingAndGlyphs"'
     shown = f'<text class="sj-{piece.kind}" {at}>{text(piece.text)}</text>'
     if piece.kind not in {"count", "step"}:
         return shown
