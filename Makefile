@@ -12,13 +12,14 @@ PYTHON := $(PYTHON)
 ENVIRONMENT := $(PYTHON) tests/make/environment.py
 DEV := .venv/bin
 
-.PHONY: help run test check bench docs gallery picture clean
+.PHONY: help run test check mutants bench docs gallery picture clean
 .PHONY: python dev check-format check-lint check-layers check-mypy check-pyright check-spelling check-docs check-coverage
 
 help:
 	@echo 'make run    run the example of the README and a batch of commands, and show what happens'
 	@echo 'make test   run the test suite on every CPython 3.11, 3.12 and 3.13 found here'
 	@echo 'make check  format, lint, layers, types, spelling, docs; make check-coverage measures coverage'
+	@echo 'make mutants  make mistakes in copies of the core and in graphs, and see that each is noticed'
 	@echo 'make bench  measure against other libraries; the numbers go to .bench/results.json'
 	@echo 'make docs   build the documentation into .docs-build/'
 	@echo 'make gallery  render every kind of picture into .gallery/'
@@ -64,6 +65,9 @@ check-coverage: dev
 	$(DEV)/coverage run -m pytest $(UNTRACED) $(ARGS)
 	$(DEV)/coverage combine --quiet
 	$(DEV)/coverage report
+
+mutants: dev
+	$(DEV)/python tests/make/mutants.py $(ARGS)
 
 bench: python
 	@$(ENVIRONMENT) .venv-bench --requirements tests/benchmarks/requirements.txt
