@@ -74,10 +74,14 @@ class CommandJob(LocalJob[CommandResult]):
         env: Mapping[str, str] | None = None,
         timeout: float | None = None,
         name: str | None = None,
+        folder: Word | None = None,
         metadata: Mapping[str, Any] | None = None,
         journal: Journal | None = None,
     ) -> None:
         """Check what can be checked, and start nothing.
+
+        Its output goes to ``folder``, which is made when it starts; if none is given, to one below
+        that of the backend.
 
         Raises:
             TypeError: Something is of a wrong type, such as a command that is one string.
@@ -93,7 +97,8 @@ class CommandJob(LocalJob[CommandResult]):
         self.env: dict[str, str] | None = None if env is None else _check_env(env)
         self.timeout: float | None = seconds_of("timeout", timeout)
         _find_program(self.command, self.cwd, self.env)
-        self.folder: Path = backend.folder / _safe(job_id)
+        own = None if folder is None else Path(_check_word(folder, "folder")).absolute()
+        self.folder: Path = own or backend.folder / _safe(job_id)
         self.pid: int | None = None
 
     @property

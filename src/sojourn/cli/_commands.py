@@ -1,4 +1,4 @@
-"""What can be typed: the one file that knows click. It parses, calls and prints."""
+"""What can be typed; this file and `_journal_commands` know click. They parse, call and print."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from sojourn.cli import (
     _checking,
     _choices,
     _classes,
+    _journal_commands,
+    _kept,
+    _past,
     _pictures,
     _proving,
     _running,
@@ -97,6 +100,13 @@ class _Run(click.Command):
     metavar="FOLDER",
     help="Where the output of the commands goes; by default a new folder.",
 )
+@click.option(
+    "--journal",
+    is_flag=False,
+    flag_value="",
+    metavar="[PATH]",
+    help="Keep the batch in a journal, so that it can be looked at and resumed; by default your own.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON, an object a line.")
 @click.option("--graph", metavar="FILE", help="Draw how often jobs went where, and how long.")
 @click.option("--timeline", metavar="FILE", help="Draw when jobs were where.")
@@ -107,6 +117,7 @@ def run(
     slots: int,
     timeout: float | None,
     output: str | None,
+    journal: str | None,
     as_json: bool,
     graph: str | None,
     timeline: str | None,
@@ -130,14 +141,16 @@ def run(
     tasks = [_batch.typed(typed)] if typed else _batch.read(str(file))
     pictures = _pictures.Wanted(graph, timeline)
     views = _choices.views(as_json=as_json)
-    batch = _running.Batch(file or "", slots, _choices.folder(output), views)
-    batch.run(tasks, timeout=timeout)
-    pictures.draw(batch.jobs, None if as_json else sys.stdout)
-    return batch.exit_code
+    notes = {"source": file, "slots": slots, "timeout": timeout}
+    with _kept.batch(journal, tasks, output, notes) as (folder, kept):
+        batch = _running.Batch(file or "", slots, folder, views, kept=kept)
+        batch.run(tasks, timeout=timeout)
+        pictures.draw(batch.jobs, None if as_json else sys.stdout)
+        return batch.exit_code
 
 
 @sojourn.command()
-@click.argument("thing", metavar="MODULE:CLASS")
+@click.argument("thing", metavar="[MODULE:CLASS]", required=False)
 @click.option("-o", "--output", metavar="FILE", help="Write a file; its suffix says the format.")
 @click.option("--format", "wanted", type=click.Choice(_FORMATS), help="Instead of the suffix's.")
 @click.option(
@@ -147,8 +160,23 @@ def run(
     show_default=True,
     help="From left to right, or from top to bottom.",
 )
-def graph(thing: str, output: str | None, wanted: str | None, direction: Direction) -> None:
-    """Draw what may happen to a job of a class.
+@click.option(
+    "--journal",
+    is_flag=False,
+    flag_value="",
+    metavar="[PATH]",
+    help="Draw the lives of the jobs in a journal; by default your own.",
+)
+@click.pass_context
+def graph(
+    ctx: click.Context,
+    thing: str | None,
+    output: str | None,
+    wanted: str | None,
+    direction: Direction,
+    journal: str | None,
+) -> None:
+    """Draw what may happen to a job of a class, or what has happened to jobs.
 
     MODULE:CLASS is a job class, such as pkg.module:Class, looked for in the current folder, too. Its lifecycle is
     drawn in the terminal, or in a file:
@@ -157,9 +185,20 @@ def graph(thing: str, output: str | None, wanted: str | None, direction: Directi
         sojourn graph machine_shop:MachineShopJob
         sojourn graph machine_shop:MachineShopJob -o shop.svg --direction TB
 
+    With --journal it is what has happened: how often the jobs of the journal went where, and how long they stayed.
+    MODULE:CLASS is not needed then; if it is given, only jobs of that class are drawn.
+
+    \b
+        sojourn graph --journal shop.journal -o yesterday.svg
+
     Colours appear on a terminal only, and not where NO_COLOR is set.
     """  # noqa: D301  # as above
-    found = _classes.find(thing)
+    if journal is not None:
+        found: object = _past.lives(journal, thing)
+    elif thing is None:
+        raise click.UsageError("give MODULE:CLASS, or --journal", ctx)
+    else:
+        found = _classes.find(thing)
     try:
         if output is None:
             _pictures.show(found, format=wanted, direction=direction)
@@ -201,3 +240,8 @@ def check(thing: str, tier: Tier, factory: str | None) -> int:
     report = _proving.prove(owner, _proving.factory(factory) if factory else None, tier)
     _terminal.say(_proving.told(report))
     return 0 if report.ok else 1
+
+
+sojourn.add_command(_journal_commands.jobs)
+sojourn.add_command(_journal_commands.show)
+sojourn.add_command(_journal_commands.stats)

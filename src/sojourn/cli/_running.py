@@ -14,6 +14,7 @@ from typing import Protocol
 
 from sojourn.backends import CommandBackend, CommandJob
 from sojourn.cli._batch import Task
+from sojourn.cli._batches import Kept
 from sojourn.cli._interrupts import told_to
 from sojourn.cli._terminal import OutputLostError, RefusalError
 from sojourn.errors import CommandError
@@ -99,16 +100,26 @@ class Batch:
         source: Where the tasks were written; ``""`` for one that was typed.
         slots: How many run at the same time.
         folder: Where the output of the commands is.
+        kept: Its place in a journal, if it has one.
         all: The tasks with their jobs, in order.
         seconds: How long it took, once it is over.
         interrupted: The signal that asked for an end.
     """
 
-    def __init__(self, source: str, slots: int, folder: Path, views: Sequence[View]) -> None:
+    def __init__(
+        self,
+        source: str,
+        slots: int,
+        folder: Path,
+        views: Sequence[View],
+        *,
+        kept: Kept | None = None,
+    ) -> None:
         """Prepare one, and start nothing."""
         self.source = source
         self.slots = slots
         self.folder = folder
+        self.kept = kept
         self.all: list[Running] = []
         self.seconds = 0.0
         self.interrupted: signal.Signals | None = None
@@ -144,28 +155,47 @@ class Batch:
         """
         began = time.monotonic()
         with self._backend, told_to(self._news.put):
-            for task in tasks:
-                self._submit(task, timeout)
+            self.all = [Running(task, self._job(task, timeout)) for task in tasks]
+            if self.kept is not None:
+                self.kept.begin()
+            for running in self.all:
+                self._submit(running)
             self._show(lambda view: view.begin(self))
             for running in self.all:
                 self._follow(running)
             while self._open:
                 self._hear()
+        if self.kept is not None:
+            stopped = self.interrupted is not None or self._lost is not None
+            self.kept.end(self.counts(), stopped=stopped)
         self.seconds = time.monotonic() - began
         self._show(lambda view: view.end())
         if self._lost is not None:
             raise self._lost
 
-    def _submit(self, task: Task, timeout: float | None) -> None:
+    def _submit(self, running: Running) -> None:
+        running.job.add_callback(lambda *_: self._news.put(running))
+        self._open.add(running)
+        running.job.submit()
+
+    def _job(self, task: Task, timeout: float | None) -> CommandJob:
+        kept, name = self.kept, task.name
         try:
-            job = CommandJob(self._backend, task.name, task.words, name=task.name, timeout=timeout)
+            if kept is None:
+                return CommandJob(self._backend, name, task.words, name=name, timeout=timeout)
+            return CommandJob(
+                self._backend,
+                kept.id_of(task),
+                task.words,
+                name=name,
+                timeout=timeout,
+                cwd=kept.cwd,
+                folder=kept.folder_of(task),
+                metadata=kept.note_on(task),
+                journal=kept.journal,
+            )
         except ValueError as error:
             raise RefusalError(str(error)) from error
-        running = Running(task, job)
-        job.add_callback(lambda *_: self._news.put(running))
-        job.submit()
-        self.all.append(running)
-        self._open.add(running)
 
     def _hear(self) -> None:
         try:

@@ -1,0 +1,92 @@
+"""What can be typed about jobs that are in a journal; like `_commands`, it parses, calls and prints."""
+
+from __future__ import annotations
+
+import click
+
+from sojourn.cli import _kept, _past, _since, _story, _terminal
+from sojourn.lifecycle import JobStatus
+
+_journal = click.option(
+    "--journal", metavar="PATH", default="", help="Which journal; by default your own."
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Write JSON, an object a line.")
+_status = click.option(
+    "--status",
+    "statuses",
+    type=click.Choice([each.value for each in JobStatus], case_sensitive=False),
+    multiple=True,
+    help="Only jobs that stand there; may be given more than once.",
+)
+_backend = click.option("--backend", metavar="NAME", help="Only jobs of this backend.")
+_since_when = click.option(
+    "--since",
+    metavar="WHEN",
+    help="Only jobs that have changed since: 90min, 7d, yesterday, a date.",
+)
+
+
+@click.command()
+@_journal
+@_status
+@_backend
+@_since_when
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="How many at most.")
+@_json
+def jobs(
+    journal: str,
+    statuses: tuple[str, ...],
+    backend: str | None,
+    since: str | None,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """List the jobs of a journal, the latest last.
+
+    Batches are jobs, too; they are listed with --backend 'sojourn run'.
+    """
+    at = None if since is None else _since.instant(since)
+    with _kept.read(journal) as kept:
+        found = _kept.jobs(kept, status=statuses, backend=backend, since=at, limit=limit)
+    lines = (
+        (_past.as_json(_past.facts_of(job)) for job in reversed(found))
+        if as_json
+        else (f"{line}\n" for line in _past.listed(found))
+    )
+    _terminal.say("".join(lines))
+
+
+@click.command()
+@click.argument("job_id", metavar="ID")
+@_journal
+@_json
+def show(job_id: str, journal: str, as_json: bool) -> None:
+    """Tell the story of one job: its history, its result, the last lines of its output.
+
+    ID is the id of a job, the beginning of it, or the job's name in its batch. An ID that several jobs may be meant by
+    is refused, and they are listed.
+    """
+    with _kept.read(journal) as kept:
+        story = _kept.find(kept, job_id)
+        if as_json:
+            _terminal.say(_past.as_json(_past.story_as_json(story)))
+        else:
+            _terminal.say("".join(f"{line}\n" for line in _story.told(kept, story)))
+
+
+@click.command()
+@_journal
+@_backend
+@_since_when
+@_json
+def stats(journal: str, backend: str | None, since: str | None, as_json: bool) -> None:
+    """Show how many jobs of a journal are where, and how long they stayed there, for each class."""
+    at = None if since is None else _since.instant(since)
+    with _kept.read(journal) as kept:
+        past = _past.Past(kept)
+        groups = past.by_class(reversed(_kept.jobs(kept, backend=backend, since=at)))
+    past.tell_what_is_lost()
+    if as_json:
+        _terminal.say("".join(map(_past.as_json, _past.numbers_as_json(groups))))
+    else:
+        _terminal.say("".join(f"{line}\n" for line in _past.numbers(groups)))
