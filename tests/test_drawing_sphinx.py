@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
+from drawing_stories import PlainJob, ShopJob
 from sojourn import BaseJob
 from sojourn.drawing import draw
 
@@ -80,6 +81,18 @@ def test_where_there_are_no_pictures_there_are_characters(tmp_path: Path):
     assert not warnings
     for line in draw(BaseJob, format="text").splitlines():
         assert line.strip() in page
+
+
+def test_what_is_too_wide_for_a_page_is_drawn_from_top_to_bottom(tmp_path: Path):
+    what = ("ShopJob", "PlainJob", "ShopJob\n   :direction: LR")
+    directives = (f".. lifecycle:: drawing_stories.{name}\n" for name in what)
+
+    page, _ = build(tmp_path, "Jobs\n====\n\n" + "\n".join(directives))
+
+    drawn = [draw(ShopJob, direction="TB"), draw(PlainJob), draw(ShopJob)]
+    assert re.findall('class=.sojourn (.*?)"', page) == [
+        re.search('class=.sojourn (.*?)"', picture)[1] for picture in drawn
+    ]
 
 
 @pytest.mark.parametrize(

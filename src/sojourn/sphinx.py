@@ -7,8 +7,9 @@ Add `"sojourn.sphinx"` to `extensions` in `conf.py`, then write::
        :caption: What may happen to a part.
 
 The name may also lead to a `Lifecycle`, to a job, or to a list of jobs; with `:timeline:` it shows when they were
-where.  The picture is SVG inside the page, without scripts or files beside it, and follows the theme of the page into
-the dark.  Where there are no pictures, the lifecycle is drawn with characters.
+where.  Without a direction it is drawn from left to right, or from top to bottom where a page would be too narrow.
+The picture is SVG inside the page, without scripts or files beside it, and follows the theme of the page into the
+dark.  Where there are no pictures, the lifecycle is drawn with characters.
 """
 
 from __future__ import annotations
@@ -24,8 +25,12 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
 from sojourn.drawing import draw, timeline
+from sojourn.drawing._front import direction_within
 
 __all__ = ["setup"]
+
+# The themes give a page's text some 740 pixels, and make a picture that is wider fit; this much can still be read.
+_WIDEST = 900.0
 
 
 class lifecycle_node(nodes.General, nodes.Element):  # noqa: N801  # docutils finds its visitors by this name
@@ -70,10 +75,10 @@ class _LifecycleDirective(SphinxDirective):
         """Return the picture as SVG and in characters."""
         if "timeline" in self.options:
             return timeline(thing, format="svg"), timeline(thing, format="text")
-        direction = self.options.get("direction", "LR")
+        given = self.options.get("direction")
         return (
-            draw(thing, format="svg", direction=direction),
-            draw(thing, format="text", direction=direction),
+            draw(thing, format="svg", direction=given or direction_within(thing, _WIDEST)),
+            draw(thing, format="text", direction=given or "LR"),
         )
 
 

@@ -154,14 +154,11 @@ def _drawn(graph: Graph, chosen: str, direction: Direction) -> Drawing | bytes:
     if chosen == "png":
         return png(svg(lay_out(graph, direction), theme="light"))
     if chosen == "svg":
-        return _picture(graph, lay_out(graph, direction), direction)
+        laid = lay_out(graph, direction)
+        return Drawing(svg(laid), partial(_words, graph, laid, direction))
     if chosen == "text":
         return Drawing(text(graph, direction))
     return Drawing(mermaid(graph, direction) if chosen == "mermaid" else dot(graph, direction))
-
-
-def _picture(graph: Graph, laid: Geometry, direction: Direction) -> Drawing:
-    return Drawing(svg(laid), partial(_words, graph, laid, direction))
 
 
 def _words(graph: Graph, laid: Geometry, direction: Direction) -> dict[str, str]:
@@ -183,10 +180,16 @@ def mimebundle(thing: object) -> dict[str, str]:
         TypeError: The thing is nothing that can be drawn.
     """
     graph = graph_of(thing)
-    laid = lay_out(graph)
-    if laid.width <= WIDEST:
-        return _picture(graph, laid, "LR").bundle
-    return _picture(graph, lay_out(graph, "TB"), "TB").bundle
+    return draw(graph, direction=direction_within(graph, WIDEST)).bundle
+
+
+def direction_within(thing: object, width: float) -> Direction:
+    """Return "LR" for a thing whose picture is no wider from left to right, and "TB" for another.
+
+    Raises:
+        TypeError: The thing is nothing that can be drawn.
+    """
+    return "LR" if lay_out(graph_of(thing)).width <= width else "TB"
 
 
 def terminal(
