@@ -1,10 +1,7 @@
 """Functions in processes of their own pool.
 
-Two libraries were tried for the pool. `loky` 3.7 (BSD) breaks the whole executor when one worker
-is killed, and cannot stop a call that runs. `pebble` 5.2 (LGPL) fails only the job of a killed
-worker and stops running calls, but it signals the worker alone, so that what a function has
-started is left behind, and its workers outlive an owner that is killed. Here every worker leads a
-process group, has a pipe of its own, and shares no lock with any other.
+`docs/explanation/process-pools.md` tells which libraries were tried, and what each of them lacks. Here
+every worker leads a process group, has a pipe of its own, and shares no lock with any other.
 """
 
 from __future__ import annotations
