@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sojourn import (
@@ -378,6 +379,15 @@ class HistoryWithAHole(BaseJob[Any]):
         return tuple(entry for entry in super().history if entry.number != 2)
 
 
+@breaks("history-is-a-path")
+class RewritesItsPastWhenItIsOver(BaseJob[Any]):
+    @property
+    def history(self) -> tuple[Entry, ...]:
+        kept = super().history
+        over = self.state.is_final
+        return tuple(replace(entry, origin="recovery") for entry in kept) if over else kept
+
+
 @breaks("history-is-honest")
 class CountsNoAttempts(BaseJob[Any]):
     requeue = Transition(JobStatus.RUNNING, JobStatus.QUEUED, new_attempt=True)
@@ -407,6 +417,14 @@ class TakesNoneForNothing(BaseJob[Any]):
 
 
 # Waiting and results.
+
+
+@breaks("wait-needs-submission")
+class WaitsForWhatNobodySubmitted(BaseJob[Any]):
+    def wait_for_final_state(self, timeout: float | None = None, *rest: Any, **more: Any) -> None:
+        if not self.history and timeout is not None:
+            raise JobTimeoutError(self.job_id(), self.state.name, timeout)
+        super().wait_for_final_state(timeout, *rest, **more)
 
 
 @breaks("deadline-is-kept")
