@@ -28,9 +28,11 @@ class Book:
     Attributes:
         journal: The journal.
         written: Whether the journal has the job.
+        worker: The process that does the work, as the journal knew it when it was read.
         version: How many of its entries are durable.
         attempt: The attempt that the last of them belongs to.
         claims: How many claims the journal knows.
+        holder: Who made the latest claim that this handle knows of.
         has_result: Whether the journal has the job's result.
         token: Names the job, and its submission at the backend.
         lost: Whether somebody else was faster, and what they did has not been read yet.
@@ -43,6 +45,7 @@ class Book:
         "attempt",
         "claims",
         "has_result",
+        "holder",
         "journal",
         "lost",
         "mark",
@@ -50,6 +53,7 @@ class Book:
         "token",
         "unsure",
         "version",
+        "worker",
         "written",
     )
 
@@ -61,6 +65,8 @@ class Book:
         self.attempt = 1
         self.claims = 0
         self.has_result = False
+        self.holder = ""
+        self.worker = ""
         self.token = os.urandom(16).hex()
         self.lost = False
         self.unsure = False

@@ -259,7 +259,11 @@ class Keeping(Telling):
         claims = book.claims + 1
         facts = {"claim": kind, "claims": claims, "owner": book.owner()}
         self._sj_write(book, facts=facts, claims=book.claims)
-        book.claims, book.unsure = claims, False
+        book.claims, book.holder, book.unsure = claims, book.owner(), False
+
+    @classmethod
+    def _made_again(cls, backend: Any, job_id: str, arguments: Mapping[str, Any]) -> Self:
+        return cls(backend, job_id, **arguments)
 
     @classmethod
     def _sj_restored(
@@ -272,7 +276,7 @@ class Keeping(Telling):
         """
         kept = story.job
         replay(cls.lifecycle, story.entries)
-        job = cls(backend, kept.job_id, **{**kept.arguments, **arguments})
+        job = cls._made_again(backend, kept.job_id, {**kept.arguments, **arguments})
         with job._sj_lock:
             job._sj_metadata = dict(kept.metadata)
             job._sj_born = kept.created_at.timestamp()
@@ -350,6 +354,8 @@ class Keeping(Telling):
         book.written, book.version, book.attempt = True, number, attempt
         book.claims = story.job.facts["claims"]
         book.has_result = bool(story.job.result_kind)
+        book.holder = story.job.facts["owner"] or ""
+        book.worker = story.job.facts["worker"] or ""
 
     def _sj_adopt_facts(self, book: Book, story: Story) -> None:
         kept = story.job.facts

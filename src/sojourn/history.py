@@ -322,6 +322,13 @@ class Journal(Protocol):
             JournalError: The journal has no such job, or it could not be read, or is damaged.
         """
 
+    def cancel_requests(self) -> tuple[str, ...]:
+        """Return the ids of jobs that somebody has asked to cancel, and that are not over.
+
+        Raises:
+            JournalError: They could not be read.
+        """
+
     def check(self) -> tuple[str, ...]:
         """Verify everything, repair nothing, and return a sentence for each thing that is wrong."""
 

@@ -12,14 +12,19 @@ import re
 import shutil
 import subprocess
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sojourn._owner import name_of_process
 from sojourn.backends._groups import Group, Keeper, describe_exit
+from sojourn.backends._left import GatedGroup, LeftGroup, read_exit, sync
 from sojourn.backends._slots import LocalJob, Slots, seconds_of, whole_number
+from sojourn.backends._taking_up import give_up
 from sojourn.errors import CannotRunError, CommandError
 from sojourn.history import Journal
 from sojourn.lifecycle import JobStatus
@@ -29,6 +34,12 @@ __all__ = ["CommandBackend", "CommandJob", "CommandResult"]
 #: What is read of a stderr that may be gigabytes long: its last bytes, and of these the last lines.
 TAIL_BYTES = 8192
 TAIL_LINES = 20
+
+#: Where a command that may outlive its owner leaves its exit status.
+LEFT = "exit"
+
+#: Seconds between two looks for requests of other processes.
+LISTENING = 0.25
 
 Word = str | os.PathLike[str]
 
@@ -60,7 +71,6 @@ class CommandJob(LocalJob[CommandResult]):
         cwd: The directory it runs in; ``None`` for that of this program.
         env: Its whole environment; ``None`` for that of this program.
         timeout: Seconds that it may take, counted from its start.
-        folder: Where its output is.
         pid: Id of its process, once it runs.
     """
 
@@ -98,8 +108,14 @@ class CommandJob(LocalJob[CommandResult]):
         self.timeout: float | None = seconds_of("timeout", timeout)
         _find_program(self.command, self.cwd, self.env)
         own = None if folder is None else Path(_check_word(folder, "folder")).absolute()
-        self.folder: Path = own or backend.folder / _safe(job_id)
+        self._folder: Path = own or backend.folder / _safe(job_id)
         self.pid: int | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where its output is; each attempt has a folder of its own."""
+        attempt = self.attempt
+        return self._folder if attempt == 1 else Path(f"{self._folder}~{attempt}")
 
     @property
     def stdout_path(self) -> Path:
@@ -113,6 +129,28 @@ class CommandJob(LocalJob[CommandResult]):
 
     def _fetch_result(self) -> CommandResult:
         return CommandResult(0, self.stdout_path, self.stderr_path)
+
+    def _arguments(self) -> Mapping[str, Any]:
+        return {
+            "command": list(self.command),
+            "cwd": None if self.cwd is None else str(self.cwd),
+            "env": self.env,
+            "timeout": self.timeout,
+            "name": self.name,
+            "folder": str(self._folder),
+        }
+
+    def _pack_result(self, result: CommandResult) -> Any:
+        return [result.exit_code, str(result.stdout), str(result.stderr)]
+
+    def _unpack_result(self, packed: Any) -> CommandResult:
+        exit_code, stdout, stderr = packed
+        return CommandResult(exit_code, Path(stdout), Path(stderr))
+
+    def _begin_attempt(self) -> None:
+        """Make the folder of the attempt; each has its own."""
+        # What is there of a job with a journal is of an owner that ended before it could begin.
+        self.folder.mkdir(mode=0o700, exist_ok=self._sj_book() is not None)
 
 
 class CommandBackend(Slots[CommandJob]):
@@ -135,7 +173,16 @@ class CommandBackend(Slots[CommandJob]):
 
     kind = "command backend"
 
-    def __init__(self, slots: int, *, folder: str | Path | None = None, grace: float = 5.0) -> None:
+    job_classes = (CommandJob,)
+
+    def __init__(
+        self,
+        slots: int,
+        *,
+        folder: str | Path | None = None,
+        grace: float = 5.0,
+        journal: Journal | None = None,
+    ) -> None:
         """Make a backend; no process and no thread is started.
 
         Args:
@@ -143,6 +190,8 @@ class CommandBackend(Slots[CommandJob]):
             folder: Where their output goes; it is made if it is missing, and it is kept. ``None``
                 for a temporary one, which is removed when the backend is closed.
             grace: Seconds between asking a command to stop and killing it.
+            journal: Where the histories of jobs that `run` makes are kept. A command that has one
+                may outlive this process, and is found and followed when it is taken up again.
 
         Raises:
             TypeError: Something is of a wrong type.
@@ -151,12 +200,14 @@ class CommandBackend(Slots[CommandJob]):
         """
         if not hasattr(os, "killpg"):
             raise CannotRunError("a command backend", "this system has no process groups")
-        super().__init__(whole_number("slots", slots))
+        super().__init__(whole_number("slots", slots), journal)
         self._grace = seconds_of("grace", grace) or 0.0
         self._patience = 2 * self._grace + 5.0
         self.folder: Path = _make_folder(folder)
         if folder is None:
             self._holdings.on_leaving(partial(shutil.rmtree, self.folder, ignore_errors=True))
+        self._listening = False
+        self._left: dict[str, LeftGroup] = {}
         self._keeper = Keeper()
         self._holdings.on_leaving(self._keeper.close)
 
@@ -188,10 +239,47 @@ class CommandBackend(Slots[CommandJob]):
             CannotRunError: There is no such program or directory, or the backend is closed.
         """
         job = CommandJob(
-            self, self._name_job(), command, cwd=cwd, env=env, timeout=timeout, name=name
+            self,
+            self._name_job(),
+            command,
+            cwd=cwd,
+            env=env,
+            timeout=timeout,
+            name=name,
+            journal=self._journal,
         )
         self._launch(job)
         return job
+
+    def _is_still_to_do(self, job: CommandJob) -> bool:
+        if job.state.status is not JobStatus.RUNNING:
+            return True
+        group = _left_group(job, self._keeper, self._grace)
+        if group.find():
+            self._left[job.job_id()] = group
+            return True  # a slot follows it to its end
+        code = read_exit(job.folder / LEFT)
+        if code is None:
+            return give_up(job, _lost(job))
+        _tell_end(job, code)
+        return False
+
+    def _take(self, job: CommandJob) -> None:
+        super()._take(job)
+        if job._sj_book() is not None and not self._listening:
+            self._listening = True
+            self._keeper.start()
+            _listen(weakref.ref(self), self._keeper)
+
+    def _withdraw(self, job_id: str) -> bool:
+        return job_id not in self._left and super()._withdraw(job_id)
+
+    def _stop(self, job: CommandJob) -> bool | None:
+        group = self._left.get(job.job_id())
+        if group is None:
+            return super()._stop(job)
+        group.stop("cancelled")
+        return None
 
     def _slot(self) -> _CommandSlot:
         self._keeper.start()
@@ -212,10 +300,19 @@ class _CommandSlot:
         self._now: tuple[CommandJob | None, Group] = (None, Group(keeper, grace))
 
     def expect(self, job: CommandJob | None) -> None:
-        self._now = (job, self._now[1] if job is None else Group(self._keeper, self._grace))
+        self._now = (job, self._now[1] if job is None else self._group_for(job))
+
+    def _group_for(self, job: CommandJob) -> Group:
+        if job._sj_book() is None:
+            return Group(self._keeper, self._grace)
+        left = job.backend()._left.get(job.job_id())
+        return GatedGroup(self._keeper, self._grace) if left is None else left
 
     def work(self, job: CommandJob) -> None:
         group = self._now[1]
+        if isinstance(group, LeftGroup):
+            self._follow_left(job, group)
+            return
         try:
             started = self._start(job, group)
         except OSError as error:
@@ -238,31 +335,103 @@ class _CommandSlot:
         """Nothing is held."""
 
     def _start(self, job: CommandJob, group: Group) -> bool:
-        job.folder.mkdir(mode=0o700)
-        with job.stdout_path.open("xb") as stdout, job.stderr_path.open("xb") as stderr:
-            return group.start(
-                list(job.command),
-                cwd=job.cwd,
-                env=job.env,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-            )
+        job._begin_attempt()
+        gated = isinstance(group, GatedGroup)
+        mode = "wb" if gated else "xb"
+        with job.stdout_path.open(mode) as stdout, job.stderr_path.open(mode) as stderr:
+            files: dict[str, Any] = {"cwd": job.cwd, "stdout": stdout, "stderr": stderr}
+            if isinstance(group, GatedGroup):
+                return group.start_gated(job.command, job.folder / LEFT, job.env, **files)
+            return group.start(list(job.command), env=job.env, stdin=subprocess.DEVNULL, **files)
 
     def _follow(self, job: CommandJob, group: Group) -> None:
         if job.timeout is not None:
             self._keeper.remind(group.late, job.timeout)
         job.pid = group.pid
-        job.observe(JobStatus.RUNNING, reason=f"process {job.pid}")
+        if not isinstance(group, GatedGroup):
+            job.observe(JobStatus.RUNNING, reason=f"process {job.pid}")
+        elif not self._let_go(job, group):
+            return  # it was over before it could begin
+        self._tell(job, group, group.wait())
+
+    def _let_go(self, job: CommandJob, group: GatedGroup) -> bool:
+        """Let a command begin as soon as the journal knows its process; tell whether it may."""
+        begin = False
+        try:
+            assert group.pid is not None  # it was started
+            with job._sj_lock:
+                job._sj_stage(worker=name_of_process(group.pid))
+            job.observe(JobStatus.RUNNING, reason=f"process {group.pid}")
+            begin = job.state.status is JobStatus.RUNNING
+            return begin
+        finally:
+            group.let_go(begin=begin)
+            if not begin:
+                group.wait()
+
+    def _follow_left(self, job: CommandJob, group: LeftGroup) -> None:
+        """Follow a command that has outlived its owner."""
+        job.pid = group.pid
+        if job.timeout is not None:
+            began = next(
+                (e.at for e in reversed(job.history) if e.at and e.trigger == "start"), None
+            )
+            lasted = (datetime.now(UTC) - began).total_seconds() if began else 0.0
+            self._keeper.remind(group.late, max(0.0, job.timeout - lasted))
         code = group.wait()
+        job.backend()._left.pop(job.job_id(), None)
+        if code is not None or group.why:
+            self._tell(job, group, code)
+        elif give_up(job, _lost(job)):
+            self.expect(job)
+            self.work(job)  # its class has it run again
+
+    def _tell(self, job: CommandJob, group: Group, code: int | None) -> None:
         if group.why == "timed out":
             job.observe(JobStatus.ERROR, reason=_late(job))
-        elif code == 0:
-            job.observe(JobStatus.DONE)
-        elif group.why:
+        elif group.why and code != 0:
             job.observe(JobStatus.CANCELLED, reason=f"it {describe_exit(code)[0]}")
         else:
-            job.observe(JobStatus.ERROR, reason=_failure(job, code))
+            _tell_end(job, code)
+
+
+def _tell_end(job: CommandJob, code: int | None) -> None:
+    """Report a command that has ended by itself."""
+    if code != 0:
+        job.observe(JobStatus.ERROR, reason=_failure(job, code))
+        return
+    if job._sj_book() is not None:
+        # What it wrote is its result, which is durable before anybody is told of it.
+        for path in (job.stdout_path, job.stderr_path, job.folder, job.folder.parent):
+            sync(path)
+        job._sj_known().result = job._fetch_result()
+    job.observe(JobStatus.DONE)
+
+
+def _left_group(job: CommandJob, keeper: Keeper, grace: float) -> LeftGroup:
+    book = job._sj_book()
+    worker = "" if book is None else book.worker
+    return LeftGroup(keeper, grace, worker or "///", job.folder / LEFT)
+
+
+def _lost(job: CommandJob) -> CommandError:
+    return CommandError(
+        job.name,
+        "was left behind when its owner ended, and has ended without a word",
+        stderr_tail=_tail(job.stderr_path),
+    )
+
+
+def _listen(backend: weakref.ref[CommandBackend], keeper: Keeper) -> None:
+    """Look now and then whether another process has asked to cancel a job of this backend."""
+
+    def look() -> None:
+        found = backend()
+        if found is not None:
+            found._hear_requests()
+            keeper.remind(look, LISTENING)
+
+    keeper.remind(look, LISTENING)
 
 
 def _failure(job: CommandJob, code: int | None) -> CommandError:

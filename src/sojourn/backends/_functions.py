@@ -6,13 +6,16 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import FunctionType
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol, Self
 
 from sojourn._waiting import T
 from sojourn.backends._slots import LocalJob
+from sojourn.backends._taking_up import give_up
+from sojourn.errors import JobError, JournalError, WorkerError
 from sojourn.history import NOT_GIVEN, Journal
+from sojourn.lifecycle import JobStatus
 
-__all__ = ["CurrentJob", "FunctionJob", "StopRequested", "current_job", "name_of"]
+__all__ = ["CurrentJob", "FunctionJob", "StopRequested", "current_job", "lost", "name_of"]
 
 
 class StopRequested(BaseException):
@@ -105,7 +108,22 @@ class FunctionJob(LocalJob[T]):
         self._value = value
         self._sj_known().result = value  # what `_fetch_result` gives, without the need to ask
 
+    def _succeed(self, value: T) -> None:
+        """Report what the function has returned; a journal that cannot keep it makes it a failure."""
+        self._keep(value)
+        try:
+            self.observe(JobStatus.DONE)
+        except JournalError as error:
+            self.observe(JobStatus.ERROR, reason=error)
+
+    @classmethod
+    def _made_again(cls, backend: Any, job_id: str, arguments: Mapping[str, Any]) -> Self:
+        # A journal keeps no functions, so this is the handle of one that cannot be run again.
+        return cls(backend, job_id, _lost, **arguments)
+
     def _fetch_result(self) -> T:
+        if self._value is NOT_GIVEN:
+            raise JobError("the process that has the result has ended")
         value: T = self._value
         return value
 
@@ -114,6 +132,16 @@ class FunctionJob(LocalJob[T]):
         make, core, attributes = super().__reduce_ex__(protocol)
         # A call need not pickle.
         return make, core, {k: v for k, v in attributes.items() if k not in ("_call", "_value")}
+
+
+def lost(job: FunctionJob[Any]) -> bool:
+    """Fail a function whose process has ended; there is nothing more to do."""
+    reason = "the process that was to run it has ended, and a function is not kept in a journal"
+    return give_up(job, WorkerError("?", reason), repeatable=False)
+
+
+def _lost() -> NoReturn:
+    raise JobError("a function is not kept in a journal")
 
 
 def _makes_coroutines(function: Any) -> bool:

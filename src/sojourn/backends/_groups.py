@@ -19,7 +19,7 @@ from typing import Any
 
 from sojourn import _clock
 
-__all__ = ["Group", "Keeper", "describe_exit", "start_time"]
+__all__ = ["Group", "Keeper", "describe_exit"]
 
 #: Seconds between two looks at a group whose leader is gone and whose members take their time.
 PAUSE = 0.02
@@ -133,10 +133,10 @@ class Group:
         with self._lock:
             if self.why:
                 return True
-            if self._process is not None and self._has_ended():
+            if self.pid is not None and self._has_ended():
                 return False
             self.why = why
-            if self._process is not None:
+            if self.pid is not None:
                 self._tell_to_stop()
             return True
 
@@ -254,15 +254,6 @@ def _stat(process: Path) -> list[bytes]:
     except OSError:
         return []
     return told[told.rindex(b")") + 2 :].split()
-
-
-def start_time(pid: int) -> int | None:
-    """Return when a process was started, in clock ticks since the machine was; Linux only.
-
-    With its id it names a process for ever, since ids are used again.
-    """
-    fields = _stat(Path("/proc") / str(pid))
-    return int(fields[19]) if fields else None
 
 
 def describe_exit(code: int | None) -> tuple[str, int | None, str | None]:

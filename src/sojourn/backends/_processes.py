@@ -18,11 +18,12 @@ from functools import partial
 from multiprocessing import connection, process, spawn
 from typing import Any, ParamSpec, TypeVar
 
-from sojourn.backends._functions import FunctionJob, name_of
+from sojourn.backends._functions import FunctionJob, lost, name_of
 from sojourn.backends._groups import Group, Keeper, describe_exit
 from sojourn.backends._slots import Slots, seconds_of, whole_number
 from sojourn.backends._worker import RemoteTraceback
 from sojourn.errors import CannotRunError, WorkerError
+from sojourn.history import Journal
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["ProcessBackend"]
@@ -50,7 +51,16 @@ class ProcessBackend(Slots[FunctionJob[Any]]):
 
     kind = "process backend"
 
-    def __init__(self, workers: int, *, timeout: float | None = None, grace: float = 5.0) -> None:
+    job_classes = (FunctionJob,)
+
+    def __init__(
+        self,
+        workers: int,
+        *,
+        timeout: float | None = None,
+        grace: float = 5.0,
+        journal: Journal | None = None,
+    ) -> None:
         """Make a backend; processes are started when they are needed.
 
         Args:
@@ -58,6 +68,8 @@ class ProcessBackend(Slots[FunctionJob[Any]]):
             timeout: Seconds that each function may take, counted from its start; then it is
                 stopped, and in ERROR.
             grace: Seconds between asking a function to stop and killing its process.
+            journal: Where the histories of jobs that `run` makes are kept, and their results. A
+                function that its owner did not outlive is in ERROR when it is taken up again.
 
         Raises:
             TypeError: Something is of a wrong type.
@@ -72,7 +84,7 @@ class ProcessBackend(Slots[FunctionJob[Any]]):
                 "a worker is importing this module, and would start workers of its own; "
                 "put what starts jobs under if __name__ == '__main__':",
             )
-        super().__init__(whole_number("workers", workers))
+        super().__init__(whole_number("workers", workers), journal)
         self._timeout = seconds_of("timeout", timeout)
         self._grace = seconds_of("grace", grace) or 0.0
         self._patience = 2 * self._grace + 5.0
@@ -89,7 +101,9 @@ class ProcessBackend(Slots[FunctionJob[Any]]):
             TypeError: It cannot be called, or it is a coroutine function.
             CannotRunError: The call does not pickle, or the backend is closed.
         """
-        job: FunctionJob[T] = FunctionJob(self, self._name_job(), function, args, kwargs)
+        job: FunctionJob[T] = FunctionJob(
+            self, self._name_job(), function, args, kwargs, journal=self._journal
+        )
         self._launch(job)
         return job
 
@@ -106,6 +120,9 @@ class ProcessBackend(Slots[FunctionJob[Any]]):
                 "level of a module, and arguments that pickle",
             ) from error
         return name, payload
+
+    def _is_still_to_do(self, job: FunctionJob[Any]) -> bool:
+        return lost(job)
 
     def _slot(self) -> _ProcessSlot:
         self._keeper.start()
@@ -259,8 +276,7 @@ def _settle(job: FunctionJob[Any], name: str, answer: bytes) -> None:
     except Exception as error:  # noqa: BLE001  # unpickling may raise anything
         what, value, texts = "lost", f"its result cannot be read here: {error!r}", []
     if what == "done":
-        job._keep(value)
-        job.observe(JobStatus.DONE)
+        job._succeed(value)
         return
     found = WorkerError(name, value) if what == "lost" else value
     if texts:

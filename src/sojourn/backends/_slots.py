@@ -22,7 +22,9 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from sojourn import _clock
 from sojourn._handle import SENT, logger
 from sojourn._waiting import T
+from sojourn.backends._taking_up import TakenUp, claim
 from sojourn.errors import CannotRunError
+from sojourn.history import Journal
 from sojourn.job import BaseJob
 from sojourn.lifecycle import JobStatus
 
@@ -36,7 +38,7 @@ C_contra = TypeVar("C_contra", bound=BaseJob[Any], contravariant=True)
 NAP = 0.1
 
 
-class LocalJob(BaseJob[T]):
+class LocalJob(TakenUp[T], BaseJob[T]):
     """A job of a local backend: its hooks ask the backend, its result is in memory."""
 
     __slots__ = ()
@@ -49,6 +51,10 @@ class LocalJob(BaseJob[T]):
         return found
 
     def _cancel(self) -> bool | None:
+        if self.in_other_hands:
+            return None  # its owner reads the request in the journal
+        if self._sj_book() is not None and not self.backend()._has(self):
+            self.backend()._take_up(self)
         stopped: bool | None = self.backend()._stop(self)
         return stopped
 
@@ -113,8 +119,9 @@ class Slots(Generic[J]):
     #: Seconds that an interpreter which exits waits for what it has told to stop.
     _patience = 1.0
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, journal: Journal | None = None) -> None:
         """Start with no thread; they come with the jobs, and never more than there are slots."""
+        self._journal = journal
         self._count = slots
         self._pid = os.getpid()
         self._queue: SimpleQueue[J | None] = SimpleQueue()
@@ -151,7 +158,7 @@ class Slots(Generic[J]):
         self._shut()
         # The youngest first: what waits must not take the place of what is stopped.
         for job in reversed(self.jobs):
-            if self._waiting.pop(job.job_id(), None) is not None:
+            if self._withdraw(job.job_id()):
                 _end(job, f"the {self.kind} was closed")
             elif cancel:
                 _cancel(job)
@@ -190,7 +197,10 @@ class Slots(Generic[J]):
         return f"{self._stamp}-{next(self._numbers)}"
 
     def _launch(self, job: J) -> None:
-        """Submit a job that nobody else has yet, so that none of the care of `submit` is needed."""
+        """Submit a job that nobody else has yet, so that little of the care of `submit` is needed."""
+        if job._sj_book() is not None:
+            job.submit()  # written ahead
+            return
         job._sj_known().claim = SENT
         job._sj_rules.commands["submit"](job)
         self._take(job)
@@ -226,16 +236,51 @@ class Slots(Generic[J]):
                 self._start()
         return job_id
 
+    def _withdraw(self, job_id: str) -> bool:
+        """Keep a job from being started; whoever takes it out of there has decided."""
+        return self._waiting.pop(job_id, None) is not None
+
     def _stop(self, job: J) -> bool | None:
         """Stop a job; what its ``_cancel`` does."""
         job_id = job.job_id()
-        if self._waiting.pop(job_id, None) is not None:
-            return True  # whoever takes this out of there decides: it never starts
+        if self._withdraw(job_id):
+            return True  # it never starts
         slot = self._running.get(job_id)
         if slot is not None:
             return slot.stop(job)
         # Still here and not running: an earlier cancel() took it out and was interrupted.
         return self._open.get(job_id) is job
+
+    # For jobs that have a journal.
+
+    def _has(self, job: J) -> bool:
+        """Whether a backend of this process is at a job, perhaps for another handle of it."""
+        job_id = job.job_id()
+        return any(
+            job_id in each._open and each._open[job_id]._sj_book() is not None
+            for each in list(_alive)
+        )
+
+    def _take_up(self, job: J) -> None:
+        """Take up a job whose owner has ended, if nobody else is faster."""
+        if claim(job) and self._is_still_to_do(job):
+            self._take(job)
+
+    def _is_still_to_do(self, job: J) -> bool:
+        """Settle a job that was just taken up, if there is nothing more to be done."""
+        raise NotImplementedError
+
+    def _hear_requests(self) -> None:
+        """Carry out what other processes have asked for in the journal."""
+        try:
+            books = [book for job in self.jobs if (book := job._sj_book()) is not None]
+            for journal in {id(book.journal): book.journal for book in books}.values():
+                for job_id in journal.cancel_requests():
+                    job = self._open.get(job_id)
+                    if job is not None and not job.cancel_requested:
+                        job.cancel()
+        except Exception as error:  # noqa: BLE001  # the next look may succeed
+            logger.warning("%s: its journal cannot be looked at: %r", self.kind, error)
 
     # For backends.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
-from sojourn.backends._functions import FunctionJob, StopRequested, running
+from sojourn.backends._functions import FunctionJob, StopRequested, lost, running
 from sojourn.backends._slots import Slots, whole_number
+from sojourn.history import Journal
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["ThreadBackend"]
@@ -32,17 +33,21 @@ class ThreadBackend(Slots[FunctionJob[Any]]):
 
     kind = "thread backend"
 
-    def __init__(self, workers: int) -> None:
+    job_classes = (FunctionJob,)
+
+    def __init__(self, workers: int, *, journal: Journal | None = None) -> None:
         """Make a backend; threads are started when they are needed.
 
         Args:
             workers: How many functions run at the same time.
+            journal: Where the histories of jobs that `run` makes are kept, and their results. A
+                function that its process did not outlive is in ERROR when it is taken up again.
 
         Raises:
             TypeError: It is no int.
             ValueError: It is below 1.
         """
-        super().__init__(whole_number("workers", workers))
+        super().__init__(whole_number("workers", workers), journal)
 
     def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> FunctionJob[T]:
         """Submit ``function(*args, **kwargs)``.
@@ -54,7 +59,9 @@ class ThreadBackend(Slots[FunctionJob[Any]]):
             TypeError: It cannot be called, or it is a coroutine function.
             CannotRunError: The backend is closed.
         """
-        job: FunctionJob[T] = FunctionJob(self, self._name_job(), function, args, kwargs)
+        job: FunctionJob[T] = FunctionJob(
+            self, self._name_job(), function, args, kwargs, journal=self._journal
+        )
         self._launch(job)
         return job
 
@@ -62,6 +69,9 @@ class ThreadBackend(Slots[FunctionJob[Any]]):
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> object:
         return function, args, kwargs
+
+    def _is_still_to_do(self, job: FunctionJob[Any]) -> bool:
+        return lost(job)
 
     def _slot(self) -> _ThreadSlot:
         return _ThreadSlot()
@@ -86,8 +96,7 @@ class _ThreadSlot:
         except BaseException as error:  # noqa: BLE001  # it is the job's, whatever it is
             job.observe(JobStatus.ERROR, reason=error)
         else:
-            job._keep(value)
-            job.observe(JobStatus.DONE)
+            job._succeed(value)
         finally:
             running.set(None)
 

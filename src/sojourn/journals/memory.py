@@ -154,6 +154,14 @@ class MemoryJournal:
             raise JournalError(f"the journal has no job {job_id!r}; jobs() lists those it has")
         return story.entries
 
+    def cancel_requests(self) -> tuple[str, ...]:
+        """Return the ids of jobs that somebody has asked to cancel, and that are not over."""
+        return tuple(
+            job.job_id
+            for job in self.jobs(status=("INITIALIZING", "QUEUED", "RUNNING"))
+            if job.facts["cancel_requested_at"] is not None
+        )
+
     def check(self) -> tuple[str, ...]:
         """Find nothing wrong: memory is not damaged by halves."""
         return ()

@@ -258,6 +258,18 @@ class SQLiteJournal:
             return None
         return self._results.take(*row)
 
+    def cancel_requests(self) -> tuple[str, ...]:
+        """Return the ids of jobs that somebody has asked to cancel, and that are not over.
+
+        Raises:
+            JournalFileError: They could not be read.
+        """
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"SELECT id FROM job WHERE {_OPEN} AND cancel_requested_at IS NOT NULL"
+            ).fetchall()
+        return tuple(row[0] for row in rows)
+
     def check(self) -> tuple[str, ...]:
         """Verify everything, repair nothing, and return a sentence for each thing that is wrong."""
         with self._reading() as connection:

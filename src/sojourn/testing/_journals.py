@@ -270,9 +270,13 @@ class JournalConformance:
         job = Sent(lambda job: "native-7", "j-1", journal=journal)
         job.submit()
 
+        assert journal.cancel_requests() == ()
         assert job.cancel() is True
 
         assert self._stored(journal).cancel_requested
+        assert journal.cancel_requests() == ("j-1",)
+        job.observe("DONE")
+        assert journal.cancel_requests() == ()
 
     def test_a_second_job_of_the_same_id_is_refused(self, journal: Any) -> None:
         """Send nothing for a job that the journal has already."""
