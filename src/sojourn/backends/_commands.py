@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from sojourn._owner import name_of_process
 from sojourn.backends._groups import Group, Keeper, describe_exit
@@ -27,6 +27,7 @@ from sojourn.backends._slots import LocalJob, Slots, seconds_of, whole_number
 from sojourn.backends._taking_up import give_up
 from sojourn.errors import CannotRunError, CommandError
 from sojourn.history import Journal
+from sojourn.job import BaseJob
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["CommandBackend", "CommandJob", "CommandResult"]
@@ -173,7 +174,7 @@ class CommandBackend(Slots[CommandJob]):
 
     kind = "command backend"
 
-    job_classes = (CommandJob,)
+    job_classes: ClassVar[tuple[type[BaseJob[Any]], ...]] = (CommandJob,)
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from multiprocessing import connection, process, spawn
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from sojourn.backends._functions import FunctionJob, lost, name_of
 from sojourn.backends._groups import Group, Keeper, describe_exit
@@ -24,6 +24,7 @@ from sojourn.backends._slots import Slots, seconds_of, whole_number
 from sojourn.backends._worker import RemoteTraceback
 from sojourn.errors import CannotRunError, WorkerError
 from sojourn.history import Journal
+from sojourn.job import BaseJob
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["ProcessBackend"]
@@ -51,7 +52,7 @@ class ProcessBackend(Slots[FunctionJob[Any]]):
 
     kind = "process backend"
 
-    job_classes = (FunctionJob,)
+    job_classes: ClassVar[tuple[type[BaseJob[Any]], ...]] = (FunctionJob,)
 
     def __init__(
         self,

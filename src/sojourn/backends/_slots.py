@@ -17,7 +17,7 @@ from collections.abc import Callable
 from itertools import count
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from sojourn import _clock
 from sojourn._handle import SENT, logger
@@ -116,6 +116,8 @@ class Slots(Generic[J]):
     """
 
     kind = "backend"
+    job_classes: ClassVar[tuple[type[BaseJob[Any]], ...]] = ()
+    """The classes of its jobs, for `sojourn.recover`."""
     #: Seconds that an interpreter which exits waits for what it has told to stop.
     _patience = 1.0
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from sojourn.backends._functions import FunctionJob, StopRequested, lost, running
 from sojourn.backends._slots import Slots, whole_number
 from sojourn.history import Journal
+from sojourn.job import BaseJob
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["ThreadBackend"]
@@ -33,7 +34,7 @@ class ThreadBackend(Slots[FunctionJob[Any]]):
 
     kind = "thread backend"
 
-    job_classes = (FunctionJob,)
+    job_classes: ClassVar[tuple[type[BaseJob[Any]], ...]] = (FunctionJob,)
 
     def __init__(self, workers: int, *, journal: Journal | None = None) -> None:
         """Make a backend; threads are started when they are needed.
