@@ -26,18 +26,24 @@ class Turn:
     """A lock between processes that starves nobody; a context manager for one thread."""
 
     def __init__(self, path: str) -> None:
-        """Open the two lock files beside the journal.
+        """Name the two lock files beside the journal, and open none."""
+        self._path = path
+        self._gate = self._lock = -1
+
+    def open(self) -> None:
+        """Open the files, if they are not.
 
         Raises:
             JournalFileError: One is not a file of ours.
         """
-        self._gate, self._lock = (
-            (open_beside(f"{path}-turn"), open_beside(f"{path}-lock")) if _QUEUES else (-1, -1)
-        )
+        if _QUEUES and self._lock < 0:
+            self._gate = open_beside(f"{self._path}-turn")
+            self._lock = open_beside(f"{self._path}-lock")
 
     def __enter__(self) -> None:
         """Wait for the turn."""
         if _QUEUES:
+            self.open()
             fcntl.flock(self._gate, fcntl.LOCK_EX)
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from sojourn.errors import JournalError, JournalUncertainError
 from sojourn.history import Change
 from sojourn.journals._changes import apply
+from sojourn.journals._forks import inside
 from sojourn.journals._results import Kept
 
 __all__ = ["Writer"]
@@ -186,7 +188,8 @@ class Writer:
             with self._turn:
                 taken = [ticket for ticket in batch if ticket.take()]
                 if taken:
-                    self._transact(taken)
+                    with inside:
+                        self._transact(taken)
         except BaseException as error:  # noqa: BLE001  # whoever waits must be told
             for ticket in taken or [each for each in batch if each.take()]:
                 if ticket.ready.locked():
@@ -267,7 +270,5 @@ class Writer:
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            try:
+            with inside, suppress(sqlite3.Error):  # what was acknowledged is durable
                 connection.close()
-            except sqlite3.Error:
-                pass  # what was acknowledged is durable

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from sojourn.errors import JournalError, JournalFileError
 from sojourn.history import Change, Entry, KeptJob, PackedResult, Story
 from sojourn.journals._checking import problems
 from sojourn.journals._files import connect, prepare
+from sojourn.journals._forks import inside, survive
 from sojourn.journals._results import Results
 from sojourn.journals._schema import COLUMNS, anomaly_of, entry_of, job_of, micros
 from sojourn.journals._turn import Turn
@@ -91,15 +91,27 @@ class SQLiteJournal:
         self._results = Results(self.path)
         prepare(self.path)
         self._open()
-        _alive.add(self)
+        survive(self)
 
     def _open(self) -> None:
         self._turn = Turn(str(self.path))
+        self._turn.open()
         self._writer = Writer(str(self.path), self._connect_to_write, self._turn, self._patience)
         with self._reading() as connection:
             connection.execute(f"SELECT {COLUMNS} FROM job LIMIT 0")
             connection.execute(_ENTRIES, ("", 0))
             connection.execute(_ANOMALIES, ("",))
+
+    def _begin_anew(self) -> None:
+        """Open everything for a forked child; the writer and the connections are its parent's."""
+        _inherited.extend((self._readers, self._writer))
+        self._gate = threading.RLock()
+        if self._closed:
+            return
+        self._turn.close()  # or this process would hold its parent's turn
+        self._readers = []
+        self._turn = Turn(str(self.path))
+        self._writer = Writer(str(self.path), self._connect_to_write, self._turn, self._patience)
 
     def __repr__(self) -> str:
         """Name the file."""
@@ -124,7 +136,6 @@ class SQLiteJournal:
             if self._closed:
                 return
             self._closed = True
-            _alive.discard(self)
         self._writer.close()
         self._turn.close()
         with self._gate:
@@ -163,12 +174,13 @@ class SQLiteJournal:
                 raise JournalError(f"journal {str(self.path)!r} is closed; open it again")
             connection = self._readers.pop() if self._readers else None
         try:
-            if connection is None:
-                connection = connect(self.path)
-                connection.execute("PRAGMA query_only = ON")
-            connection.execute("BEGIN")
-            yield connection
-            connection.execute("COMMIT")
+            with inside:
+                if connection is None:
+                    connection = connect(self.path)
+                    connection.execute("PRAGMA query_only = ON")
+                connection.execute("BEGIN")
+                yield connection
+                connection.execute("COMMIT")
         except sqlite3.Error as error:
             if connection is not None:
                 connection.close()
@@ -303,4 +315,5 @@ def _filter(
     return " AND ".join(terms), values
 
 
-_alive: weakref.WeakSet[SQLiteJournal] = weakref.WeakSet()
+#: Connections of a parent process. To close one in a child could spoil the file, so they are kept.
+_inherited: list[object] = []
