@@ -204,6 +204,24 @@ def test_what_cannot_be_tested_is_an_error_that_says_what_to_write(case: str) ->
         call()
 
 
+def test_a_conformance_class_runs_all_of_its_tests_or_says_what_it_lacks() -> None:
+    class TestOfNothing(JobConformance):
+        pass
+
+    with pytest.raises(TypeError, match="TestOfNothing has no job_class; write job_class = Your"):
+        TestOfNothing().test_promise("cancel-asks")
+    with pytest.raises(TypeError, match="TestLate does without test_promise, which every class"):
+
+        class TestLate(JobConformance):
+            job_class = Empty
+            pytestmark = pytest.mark.skip("later")
+
+    with pytest.raises(TypeError, match="does without test_no_error_on_the_way"):
+
+        class TestLazy(JobConformance):
+            test_no_error_on_the_way = None  # type: ignore[assignment]
+
+
 def test_a_job_that_is_not_new_is_refused() -> None:
     def used() -> Any:
         job = Empty("backend", "j-1")

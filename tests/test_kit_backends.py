@@ -10,7 +10,7 @@ import pytest
 
 from kit_backends import PLANTED, OfWorkshops, Planted
 from sojourn import BaseJob, JobStatus
-from sojourn.testing import BACKEND_PROMISES, BackendConformance, Requirements
+from sojourn.testing import BACKEND_PROMISES, BackendConformance, FactoryError, Requirements
 from sojourn.testing._requirements import needs_of, promise_of
 
 #: The tests of the core; these names are an API, and releases only add to them.
@@ -82,6 +82,9 @@ class PrintJob(BaseJob[str]):
 
     def _fetch_result(self) -> str:
         return f"page {self.native_id}"
+
+
+ONE_JOB = Printer().run("DONE")
 
 
 class OfAPrinter(Requirements):
@@ -241,6 +244,33 @@ def test_what_is_missing_is_said(name: str) -> None:
     arguments = {"make_backend": (2,), "hold": ("backend", Path())}.get(name, ("backend",))
     with pytest.raises(NotImplementedError, match=rf"write def {name}\(self, .*which returns"):
         getattr(TestNothing(), name)(*arguments)
+
+
+ONE = Printer()
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "words"),
+    [
+        ("make_backend", lambda self, slots: None, "returned None; it must return a new backend"),
+        ("make_backend", lambda self, slots: ONE, "the same twice; it must return a new backend"),
+        ("make_backend", lambda self, slots: 1 / 0, "failed: ZeroDivisionError: division by zero"),
+        ("succeed", lambda self, backend: "a job", "returned 'a job'; it must return the job"),
+        ("succeed", lambda self, backend: backend.run("DONE").history, "it must return the job"),
+        ("succeed", lambda self, backend: ONE_JOB, "the same twice; it must return the job of"),
+    ],
+)
+def test_a_factory_that_fails_or_makes_nothing_new_is_no_broken_promise(
+    name: str, method: Any, words: str
+) -> None:
+    method.__name__ = name
+    wrong: Any = type("TestWrong", (TestPrinter,), {name: method})()
+
+    with pytest.raises(FactoryError, match=words) as raised:
+        wrong.test_ids_are_unique_across_backends(wrong.make_backend(2))
+
+    assert not hasattr(raised.value, "__notes__")
+    assert str(raised.value).startswith(f"TestWrong.{name} ")
 
 
 def test_a_test_that_fails_names_its_promise() -> None:

@@ -22,7 +22,13 @@ from sojourn.errors import (
 from sojourn.job import BaseJob
 from sojourn.lifecycle import JobStatus
 from sojourn.testing._backend_stage import BackendStage, children, descriptors, fork
-from sojourn.testing._requirements import Requirements, needs_of, promise_of, promises
+from sojourn.testing._requirements import (
+    Requirements,
+    is_skipped,
+    needs_of,
+    promise_of,
+    promises,
+)
 
 __all__ = ["BackendConformance"]
 
@@ -70,7 +76,7 @@ class BackendConformance(BackendStage):
             if promise_of(test) is None:
                 continue
             lacks = [need for need in needs_of(test) if not getattr(cls.requirements, need)]
-            if not needs_of(test) and (name in vars(cls) or _is_skipped(cls)):
+            if not needs_of(test) and (name in vars(cls) or is_skipped(cls)):
                 raise TypeError(
                     f"{cls.__name__} does without {name}, which every backend must pass; "
                     "let it run, or say with requirements what the backend lacks"
@@ -372,9 +378,3 @@ class BackendConformance(BackendStage):
 
         assert os.waitpid(child, 0)[1] == 0
         assert job.running()
-
-
-def _is_skipped(cls: type) -> bool:
-    marks = vars(cls).get("pytestmark", [])
-    marks = marks if isinstance(marks, list) else [marks]
-    return any(mark.name in ("skip", "skipif", "xfail") for mark in marks)

@@ -7,13 +7,16 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import pytest
 
+from sojourn.errors import SojournError
 from sojourn.job import BaseJob
 from sojourn.testing._requirements import Requirements
+from sojourn.testing._subject import FactoryError
 
 __all__ = ["BackendStage", "children", "descriptors", "fork"]
 
@@ -25,6 +28,13 @@ class BackendStage:
 
     requirements: ClassVar[Requirements]
     patience: ClassVar[float] = 30.0
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Look at what the author's methods return, so that nothing is tested that is no job."""
+        super().__init_subclass__(**more)
+        for name in ("make_backend", "succeed", "fail", "hold"):
+            if name in vars(cls):
+                setattr(cls, name, _looked_at(vars(cls)[name]))
 
     def make_backend(self, slots: int) -> Any:
         """Return a new backend with so many slots, if it `queues`."""
@@ -78,6 +88,39 @@ class BackendStage:
         while not condition():
             assert time.monotonic() < deadline, "it did not happen"
             threading.Event().wait(0.005)
+
+
+def _looked_at(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a method say what it should return if it does not."""
+    makes_backends = make.__name__ == "make_backend"
+    kind = "a new backend" if makes_backends else "the job of something new that it runs"
+
+    @wraps(make)
+    def made(self: Any, *args: Any) -> Any:
+        name = f"{type(self).__name__}.{make.__name__}"
+        if self.__dict__.get("_sj_making"):
+            return make(self, *args)  # one of these calls another, which is looked at
+        self._sj_making = True
+        try:
+            found = make(self, *args)
+        except Exception as error:
+            # A number of slots may be refused, and a closed backend runs nothing.
+            if isinstance(error, SojournError | TypeError | ValueError | NotImplementedError):
+                raise
+            raise FactoryError(
+                f"{name} failed: {type(error).__name__}: {error}; it must return {kind}"
+            ) from error
+        finally:
+            self._sj_making = False
+        if found is None or not (makes_backends or isinstance(found, BaseJob)):
+            raise FactoryError(f"{name} returned {found!r:.80}; it must return {kind}")
+        before = self.__dict__.setdefault("_sj_made", [])
+        if any(each is found for each in before):
+            raise FactoryError(f"{name} returned the same twice; it must return {kind}")
+        before.append(found)
+        return found
+
+    return made
 
 
 def fork() -> int:

@@ -10,6 +10,7 @@ from sojourn.job import BaseJob
 from sojourn.testing._checking import Tier, parts, quiet
 from sojourn.testing._promises import PROMISES
 from sojourn.testing._report import Ledger
+from sojourn.testing._requirements import is_skipped
 from sojourn.testing._subject import Expected, Subject
 
 __all__ = ["JobConformance"]
@@ -37,6 +38,19 @@ class JobConformance:
     expected: ClassVar[Expected | None] = None
     tier: ClassVar[Tier] = "quick"
 
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Refuse to be skipped.
+
+        Raises:
+            TypeError: Its tests are to be taken away or skipped.
+        """
+        super().__init_subclass__(**more)
+        for name in ("test_promise", "test_no_error_on_the_way"):
+            if name in vars(cls) or is_skipped(cls):
+                raise TypeError(
+                    f"{cls.__name__} does without {name}, which every class must pass; let it run"
+                )
+
     def make_job(self) -> BaseJob[Any]:
         """Return a new job; override this where a class is made with more than a backend and an id."""
         raise NotImplementedError
@@ -46,6 +60,8 @@ class JobConformance:
         cls = type(self)
         ledger: Ledger | None = cls.__dict__.get("_sj_ledger")
         if ledger is None:
+            if not hasattr(cls, "job_class"):
+                raise TypeError(f"{cls.__name__} has no job_class; write job_class = YourJob")
             own = cls.make_job is not JobConformance.make_job
             ledger = Ledger()
             subject = Subject(self.job_class, self.make_job if own else None, self.expected)

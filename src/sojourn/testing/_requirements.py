@@ -7,7 +7,16 @@ from functools import wraps
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-__all__ = ["BACKEND_PROMISES", "Requirements", "needs_of", "promise_of", "promises"]
+from sojourn.testing._subject import FactoryError
+
+__all__ = [
+    "BACKEND_PROMISES",
+    "Requirements",
+    "is_skipped",
+    "needs_of",
+    "promise_of",
+    "promises",
+]
 
 #: Every promise of a backend, by its name.
 BACKEND_PROMISES: Final = MappingProxyType(
@@ -109,6 +118,8 @@ def promises(name: str, *needs: str) -> Callable[[F], F]:
         def told(*args: Any, **kwargs: Any) -> None:
             try:
                 test(*args, **kwargs)
+            except (FactoryError, NotImplementedError):
+                raise  # nothing was tested
             except BaseException as error:
                 error.add_note(f"broken  {name}: {sentence}")
                 raise
@@ -128,3 +139,10 @@ def promise_of(test: object) -> str | None:
 def needs_of(test: object) -> tuple[str, ...]:
     """Return the requirements that a test has."""
     return tuple(test._sj_promise[1]) if hasattr(test, "_sj_promise") else ()
+
+
+def is_skipped(cls: type) -> bool:
+    """Tell whether a test class is marked to be skipped, or to fail."""
+    marks = vars(cls).get("pytestmark", [])
+    marks = marks if isinstance(marks, list) else [marks]
+    return any(mark.name in ("skip", "skipif", "xfail") for mark in marks)
