@@ -95,6 +95,25 @@ def test_what_is_too_wide_for_a_page_is_drawn_from_top_to_bottom(tmp_path: Path)
     ]
 
 
+def test_a_class_that_is_not_sound_is_reported_and_the_rest_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "unsound_press.py").write_text(
+        "from sojourn import BaseJob, Transition\n"
+        "class PressJob(BaseJob[str]):\n    press = Transition('RUNING', 'DONE')\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    page, warnings = build(
+        tmp_path, "Jobs\n====\n\n.. lifecycle:: unsound_press.PressJob\n\nThe rest.\n"
+    )
+
+    assert "index.rst:4" in warnings
+    assert "LifecycleError" in warnings
+    assert "did you mean" in warnings
+    assert "The rest." in page
+
+
 @pytest.mark.parametrize(
     ("argument", "message"),
     [

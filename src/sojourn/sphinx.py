@@ -57,8 +57,9 @@ class _LifecycleDirective(SphinxDirective):
         """Return a figure with the picture in it."""
         try:
             picture, words = self._drawn(_import(self.arguments[0]))
-        except (ImportError, AttributeError, TypeError, ValueError) as error:
-            raise self.error(str(error)) from error
+        except Exception as error:
+            # Whatever is wrong in somebody's module, the rest of the documentation can be built.
+            raise self.error(f"{type(error).__name__}: {error}") from error
         self.env.note_reread()
         node = lifecycle_node(picture=str(picture))
         node += nodes.literal_block(words, words, language="none")
