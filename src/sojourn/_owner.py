@@ -10,7 +10,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["is_alive", "name_of_process", "start_time", "this_process"]
+__all__ = ["is_alive", "is_of_this_boot", "name_of_process", "start_time", "this_process"]
 
 _PROC = Path("/proc")
 
@@ -53,6 +53,11 @@ def _where() -> str:
     except OSError:
         return "-/-"
     return f"{boot}/{''.join(each for each in space if each.isdigit())}"
+
+
+def is_of_this_boot(process: str) -> bool:
+    """Tell whether a process of this name was started since the machine was."""
+    return process.split("/", maxsplit=1)[0] == _where().split("/")[0]
 
 
 def is_alive(process: str) -> bool | None:

@@ -14,15 +14,16 @@ import subprocess
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from sojourn._owner import name_of_process
 from sojourn.backends._groups import Group, Keeper, describe_exit
-from sojourn.backends._left import GatedGroup, LeftGroup, read_exit, sync
+from sojourn.backends._left import GatedGroup, LeftGroup, has_begun, read_exit, sync
 from sojourn.backends._slots import LocalJob, Slots, seconds_of, whole_number
 from sojourn.backends._taking_up import give_up
 from sojourn.errors import CannotRunError, CommandError
@@ -104,13 +105,15 @@ class CommandJob(LocalJob[CommandResult]):
         if name is not None and not isinstance(name, str):
             raise TypeError(f"a name must be a str, not {name!r:.80}")
         self.name: str = Path(self.command[0]).name if name is None else name
-        self.cwd: Path | None = None if cwd is None else _check_directory(cwd, self.command)
+        self.cwd: Path | None = None if cwd is None else Path(_check_word(cwd, "cwd"))
         self.env: dict[str, str] | None = None if env is None else _check_env(env)
         self.timeout: float | None = seconds_of("timeout", timeout)
-        _find_program(self.command, self.cwd, self.env)
         own = None if folder is None else Path(_check_word(folder, "folder")).absolute()
         self._folder: Path = own or backend.folder / _safe(job_id)
         self.pid: int | None = None
+        if self.cwd is not None:
+            _check_directory(self.cwd, self.command)
+        _find_program(self.command, self.cwd, self.env)
 
     @property
     def folder(self) -> Path:
@@ -131,10 +134,20 @@ class CommandJob(LocalJob[CommandResult]):
     def _fetch_result(self) -> CommandResult:
         return CommandResult(0, self.stdout_path, self.stderr_path)
 
+    @classmethod
+    def _made_again(cls, backend: Any, job_id: str, arguments: Mapping[str, Any]) -> Self:
+        job = cls.__new__(cls)
+        # Its program or its directory may be gone meanwhile, which is looked at last. It can be
+        # told of and cancelled all the same, and to start it fails.
+        with suppress(CannotRunError):
+            job.__init__(backend, job_id, **arguments)  # type: ignore[misc]  # just made, of this class
+        return job
+
     def _arguments(self) -> Mapping[str, Any]:
         return {
             "command": list(self.command),
-            "cwd": None if self.cwd is None else str(self.cwd),
+            # Whoever takes it up may be somewhere else.
+            "cwd": str((self.cwd or Path()).absolute()),
             "env": self.env,
             "timeout": self.timeout,
             "name": self.name,
@@ -261,7 +274,7 @@ class CommandBackend(Slots[CommandJob]):
             return True  # a slot follows it to its end
         code = read_exit(job.folder / LEFT)
         if code is None:
-            return give_up(job, _lost(job))
+            return not _has_begun(job) or give_up(job, _lost(job))
         _tell_end(job, code)
         return False
 
@@ -350,12 +363,7 @@ class _CommandSlot:
             self._keeper.remind(group.late, job.timeout)
         job.pid = group.pid
         if not isinstance(group, GatedGroup):
-            try:
-                job.observe(JobStatus.RUNNING, reason=f"process {job.pid}")
-            except BaseException:  # by a callback of its class
-                group.stop("cancelled")
-                group.wait()
-                raise
+            job.observe(JobStatus.RUNNING, reason=f"process {job.pid}")
         elif not self._let_go(job, group):
             return  # it was over before it could begin
         self._tell(job, group, group.wait())
@@ -368,6 +376,9 @@ class _CommandSlot:
             with job._sj_lock:
                 job._sj_stage(worker=name_of_process(group.pid))
             job.observe(JobStatus.RUNNING, reason=f"process {group.pid}")
+            with job._sj_lock:
+                # One that was RUNNING already has brought no entry that would take it along.
+                job._sj_decide(partial(_keep_worker, job))
             begin = job.state.status is JobStatus.RUNNING
             return begin
         finally:
@@ -388,9 +399,9 @@ class _CommandSlot:
         job.backend()._left.pop(job.job_id(), None)
         if code is not None or group.why:
             self._tell(job, group, code)
-        elif give_up(job, _lost(job)):
+        elif not _has_begun(job) or give_up(job, _lost(job)):
             self.expect(job)
-            self.work(job)  # its class has it run again
+            self.work(job)  # it never ran, or its class has it run again
 
     def _tell(self, job: CommandJob, group: Group, code: int | None) -> None:
         if group.why == "timed out":
@@ -418,6 +429,21 @@ def _left_group(job: CommandJob, keeper: Keeper, grace: float) -> LeftGroup:
     book = job._sj_book()
     worker = "" if book is None else book.worker
     return LeftGroup(keeper, grace, worker or "///", job.folder / LEFT)
+
+
+def _keep_worker(job: CommandJob) -> None:
+    """Write which process does the work if that is not written yet, and nobody has ended the job."""
+    book = job._sj_book()
+    assert book is not None  # its process waits for the journal to know it
+    if book.staged and not job.state.is_final:
+        job._sj_write(book)
+        book.unsure = False
+
+
+def _has_begun(job: CommandJob) -> bool:
+    book = job._sj_book()
+    assert book is not None  # or nobody could have left it
+    return has_begun(book.worker, job.folder / LEFT)
 
 
 def _lost(job: CommandJob) -> CommandError:
@@ -505,12 +531,10 @@ def _check_env(env: object) -> dict[str, str]:
     return dict(env)
 
 
-def _check_directory(cwd: object, command: tuple[str, ...]) -> Path:
-    path = Path(_check_word(cwd, "cwd"))
+def _check_directory(path: Path, command: tuple[str, ...]) -> None:
     if not path.is_dir():
         why = "is not a directory" if path.exists() else "is not there"
         raise CannotRunError(f"command {command[0]!r}", f"its directory {str(path)!r} {why}")
-    return path
 
 
 def _find_program(command: tuple[str, ...], cwd: Path | None, env: dict[str, str] | None) -> None:

@@ -17,21 +17,24 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sojourn._owner import is_alive
+from sojourn._owner import is_alive, is_of_this_boot
 from sojourn.backends._groups import Group, Keeper
 
-__all__ = ["GatedGroup", "LeftGroup", "read_exit", "sync"]
+__all__ = ["GatedGroup", "LeftGroup", "has_begun", "read_exit", "sync"]
 
+# The file is made before the command begins, by only one: where there is none, nothing has begun.
 # A trap that does something is not inherited: the command is stopped by a signal as usual, and the
 # shell lives to say how it ended. A shell tells of a signal as 128 and its number, and so do we.
 _SCRIPT = """
 read -r go || exit 125
 left=$1
 shift
+set -C
+true >"$left" || exit 125
 trap : HUP INT QUIT TERM
 "$@" </dev/null
 code=$?
-echo "$code" >"$left"
+echo "$code" >|"$left"
 trap - HUP INT QUIT TERM
 if [ "$code" -gt 128 ]; then kill "-$((code - 128))" $$; fi
 exit "$code"
@@ -138,6 +141,15 @@ class LeftGroup(Group):
         handle, self._handle = self._handle, -1
         if handle >= 0:
             os.close(handle)
+
+
+def has_begun(worker: str, left: Path) -> bool:
+    """Tell whether a command may have begun whose shell has ended.
+
+    A file that is not there proves nothing if the machine was started anew since, since nobody has
+    waited for it to be durable.
+    """
+    return left.exists() or not is_of_this_boot(worker)
 
 
 def sync(path: Path) -> None:
