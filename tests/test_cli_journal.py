@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -271,6 +273,16 @@ def test_a_job_is_found_by_the_beginning_of_its_id_and_by_its_name(typed: Typed)
         assert (told.returncode, json.loads(told.stdout)["id"]) == (0, job_id)
 
 
+def test_a_name_comes_before_an_id_that_begins_like_it(typed: Typed) -> None:
+    typed("run", batch("pack: true"), *JOURNAL)
+    letter = kept()["pack"].metadata["batch"][0]
+    typed("run", batch(f"{letter}: true"), *JOURNAL)
+
+    told = typed("show", letter, *JOURNAL, "--json")
+
+    assert json.loads(told.stdout)["name"] == letter
+
+
 def test_a_name_that_may_mean_several_jobs_is_refused_with_all_of_them(typed: Typed) -> None:
     file = batch("pack: true")
     typed("run", file, *JOURNAL)
@@ -287,11 +299,14 @@ def test_a_name_that_may_mean_several_jobs_is_refused_with_all_of_them(typed: Ty
 # Bad input.
 
 
-@pytest.mark.parametrize("command", [("jobs",), ("show", "a"), ("stats",), ("graph",)])
+@pytest.mark.parametrize("command", [("jobs",), ("show", "a"), ("stats",), ("graph",), ("check",)])
 def test_a_journal_that_is_not_there_is_not_made_by_looking(
     folder: Path, typed: Typed, command: tuple[str, ...]
 ) -> None:
-    for where in (("--journal", "none"), () if command[0] != "graph" else ("--journal",)):
+    for where in (
+        ("--journal", "none"),
+        () if command[0] not in {"graph", "check"} else ("--journal",),
+    ):
         told = typed(*command, *where)
 
         assert (told.returncode, told.stdout) == (2, "")
@@ -301,7 +316,8 @@ def test_a_journal_that_is_not_there_is_not_made_by_looking(
 
 
 @pytest.mark.parametrize(
-    "command", [("jobs",), ("show", "a"), ("stats",), ("graph",), ("run", "batch.txt")]
+    "command",
+    [("jobs",), ("show", "a"), ("stats",), ("graph",), ("check",), ("run", "batch.txt")],
 )
 @pytest.mark.parametrize(
     ("name", "reason"),
@@ -384,3 +400,40 @@ def test_times_are_given_as_people_say_them() -> None:
     assert instant("2026-11-28").tzinfo is not None
     with pytest.raises(RefusalError, match="'tomorrow' is no instant"):
         instant("tomorrow")
+
+
+# Whether it is damaged.
+
+
+def test_a_journal_that_is_sound_is_said_to_be(typed: Typed) -> None:
+    typed("run", batch("a: true"), *JOURNAL)
+
+    told = typed("check", *JOURNAL)
+
+    assert told == (0, "sound: 2 jobs, batches among them\n", "")
+
+
+def test_what_is_damaged_is_said_and_left_as_it_is(typed: Typed) -> None:
+    printed("j", "cup-1")
+    with closing(sqlite3.connect("j")) as connection, connection:
+        connection.execute("UPDATE job SET metadata = '{\"forged\": true}'")
+
+    told = typed("check", *JOURNAL)
+
+    assert told.returncode == 1
+    assert "cup-1" in told.stdout
+    for command in (("jobs",), ("show", "cup-1"), ("stats",), ("graph",)):
+        refused = typed(*command, *JOURNAL)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "what it says of job 'cup-1' is damaged" in refused.stderr
+    assert typed("check", *JOURNAL) == told
+
+
+@pytest.mark.parametrize("arguments", [(), ("shop:Job", "--journal", "j")])
+def test_a_class_and_a_journal_are_not_checked_together(
+    typed: Typed, arguments: tuple[str, ...]
+) -> None:
+    told = typed("check", *arguments)
+
+    assert told.returncode == 2
+    assert "give MODULE:CLASS, or --journal" in told.stderr

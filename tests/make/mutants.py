@@ -55,8 +55,7 @@ FILES = {
 ASKED = (
     *("triggers", "observations", "submission", "cancelling", "waiting", "results", "looking"),
     *("outsiders", "journal_protocol", "snapshots", "contract", "lifecycle", "declaring", "ids"),
-    *("logging", "asyncio", "journals", "journal_recovery", "journal_handles", "engine", "fork"),
-    *("kit_faulty", "illegal_transitions"),
+    *("logging", "asyncio", "engine", "fork", "kit_faulty", "illegal_transitions"),
 )
 #: Imported once, before the forks.
 PRELOADED = ("asyncio", "hypothesis.stateful", "http.client", "transitions", "_pytest.pytester")

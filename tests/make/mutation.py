@@ -16,22 +16,18 @@ class Mutation:
         where: Name of the class and function that it is in.
         right: What is there.
         wrong: What takes its place.
-        line: The line that it begins in.
         text: The whole file with the mistake.
     """
 
     where: str
     right: str
     wrong: str
-    line: str
     text: str
 
     @property
     def name(self) -> str:
         """What was changed where, in one line that stays when lines move."""
-        right, wrong = " ".join(self.right.split()), " ".join(self.wrong.split())
-        place = "" if right.startswith(self.line) else f" | {self.line}"
-        return f"{self.where}: {right} -> {wrong}{place}"
+        return f"{self.where}: {' '.join(self.right.split())} -> {' '.join(self.wrong.split())}"
 
 
 _COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -192,5 +188,4 @@ class _Finder(ast.NodeVisitor):
         right = data[begin:end].decode()
         text = (data[:begin] + wrong.encode() + data[end:]).decode()
         where = ".".join(self.names) or "module"
-        line = self.text.splitlines()[node.lineno - 1].strip()
-        self.found.append(Mutation(where, right, wrong, line, text))
+        self.found.append(Mutation(where, right, wrong, text))

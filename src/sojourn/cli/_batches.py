@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from sojourn.backends._commands import _safe
+from sojourn._owner import is_alive
+from sojourn.backends._commands import CommandJob, _safe
 from sojourn.cli._batch import Task
 from sojourn.cli._terminal import RefusalError
 from sojourn.errors import JournalConflictError
@@ -49,6 +51,38 @@ def short_name(job: KeptJob) -> str:
     return job.job_id.removeprefix(f"{batch}.") if isinstance(batch, str) else job.job_id
 
 
+def go_on_with(job: CommandJob) -> None:
+    """Go on with a command that an earlier process has left, wherever that was."""
+    if job.cancel_requested:
+        cancel(job)
+    else:
+        job.reconcile()
+
+
+def cancel(job: CommandJob) -> bool:
+    """Cancel a command, whoever looks after it; tell whether it is cancelled or will be asked to stop."""
+    return _cancel_what_waits(job) or job.cancel()
+
+
+def _cancel_what_waits(job: CommandJob) -> bool:
+    """Cancel a command that has not started; tell whether nobody was faster.
+
+    If its owner is about to start it, one of both writes to the journal first, and the other one loses.
+    """
+
+    def decide() -> bool:
+        if job.state.status is JobStatus.RUNNING or job.state.is_final:
+            return False
+        return job._sj_take("cancel", (), {}, "command")
+
+    try:
+        with job._sj_lock:
+            cancelled: bool = job._sj_decide(decide)
+            return cancelled
+    finally:
+        job._sj_tell()
+
+
 class Kept:
     """A batch in a journal.
 
@@ -60,16 +94,25 @@ class Kept:
     """
 
     def __init__(self, journal: SQLiteJournal, job: BatchJob) -> None:
-        """Take a batch that is in the journal."""
+        """Take a batch that is in the journal, or will be."""
         self.journal = journal
         self.job = job
         self.folder = Path(job.metadata["folder"])
         self.cwd = Path(job.metadata["cwd"])
+        self._known: frozenset[str] = frozenset()
 
     @property
     def batch_id(self) -> str:
         """Its name."""
         return self.job.job_id()
+
+    @property
+    def tasks(self) -> list[Task]:
+        """Its commands."""
+        return [
+            Task(name, tuple(words), shown, line, asked)
+            for name, words, shown, line, asked in self.job.metadata["tasks"]
+        ]
 
     @classmethod
     def new(cls, journal: SQLiteJournal, tasks: Sequence[Task], notes: Mapping[str, Any]) -> Kept:
@@ -85,52 +128,93 @@ class Kept:
         """
         while journal.read(batch_id := new_id()) is not None:
             pass
-        commands = [[each.name, each.words, each.shown, each.line, each.asked] for each in tasks]
         metadata = {
             **notes,
             "folder": notes["folder"] or f"{journal.path}-output/{batch_id}",
             "cwd": str(Path.cwd()),
-            "tasks": commands,
+            "tasks": [astuple(each) for each in tasks],
         }
         kept = cls(journal, BatchJob(BATCH, batch_id, metadata=metadata, journal=journal))
+        kept._make_folders()
+        return kept
+
+    @classmethod
+    def old(cls, journal: SQLiteJournal, batch_id: str) -> Kept:
+        """Return a batch that is in the journal."""
+        return cls(journal, BatchJob.attach(BATCH, batch_id, journal=journal))
+
+    def _make_folders(self) -> None:
         try:
-            for folder in (kept.folder.parent, kept.folder):
+            for folder in (self.folder.parent, self.folder):
                 folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise RefusalError(
-                f"cannot write into {str(kept.folder)!r}: {error.strerror or error}"
+                f"cannot write into {str(self.folder)!r}: {error.strerror or error}"
             ) from error
-        return kept
+
+    def owner(self) -> str | None:
+        """Return which process looks after it, for people; ``None`` if that has ended."""
+        story = self.journal.read(self.batch_id)
+        owner = "" if story is None else story.job.facts["owner"] or ""
+        if not owner or is_alive(owner) is False:
+            return None
+        return f"process {owner.split('/')[2]}"
 
     def begin(self) -> None:
         """Write down all of it, and that this process looks after it.
 
         Raises:
+            RefusalError: Another process was faster.
             JournalError: It could not be kept.
         """
-        self.claim()
-        self.job.trigger("submit")
-        self.job.start()
+        with self.job._sj_lock:
+            try:
+                self.job._sj_keep_claim("sent")
+            except JournalConflictError:
+                raise RefusalError(
+                    f"batch {self.batch_id} is looked after by another process, "
+                    f"which was faster; see it with: sojourn show {self.batch_id}"
+                ) from None
+        if self.job.state.status is JobStatus.INITIALIZING:
+            self.job.trigger("submit")
+        if self.job.state.status is JobStatus.QUEUED:
+            self.job.start()
+
+    def find_known(self) -> None:
+        """Find out which of its commands are in the journal already; only its owner may ask."""
+        self._known = frozenset(
+            task.name for task in self.tasks if self.journal.read(self.id_of(task)) is not None
+        )
+
+    def has(self, task: Task) -> bool:
+        """Tell whether an earlier process has left one of its commands in the journal."""
+        return task.name in self._known
+
+    def is_to_be_cancelled(self) -> bool:
+        """Tell whether somebody has asked for that."""
+        story = self.journal.read(self.batch_id)
+        return story is not None and story.job.facts["cancel_requested_at"] is not None
+
+    def ask_to_cancel(self) -> None:
+        """Ask its owner to cancel all of it; who takes it up later hears that, too.
+
+        Raises:
+            JournalError: It could not be kept.
+        """
+        job = self.job
+        with job._sj_lock:
+            job._sj_decide(lambda: job._sj_request_cancel(True))
 
     def end(self, counts: Mapping[JobStatus, int], *, stopped: bool) -> None:
         """Write down that it is over."""
-        missed = sum(counts.values()) - counts.get(JobStatus.DONE, 0)
+        count = len(self.job.metadata["tasks"])
+        missed = count - counts.get(JobStatus.DONE, 0)
         if not missed:
             self.job.finish()
         elif stopped:
             self.job.trigger("cancel")
         else:
-            self.job.fail(f"{missed} of {sum(counts.values())} commands are not DONE")
-
-    def claim(self) -> bool:
-        """Take the right to look after it; tell whether it was not taken by another process meanwhile."""
-        job = self.job
-        with job._sj_lock:
-            try:
-                job._sj_keep_claim("sent")
-            except JournalConflictError:
-                return False
-        return True
+            self.job.fail(f"{missed} of {count} commands are not DONE")
 
     def id_of(self, task: Task) -> str:
         """Return the id of one of its commands."""
@@ -142,11 +226,10 @@ class Kept:
 
     def note_on(self, task: Task) -> dict[str, Any]:
         """Return the notes on one of its commands."""
-        source = self.job.metadata["source"]
         return {
             "batch": self.batch_id,
             "shown": task.shown,
-            "source": source,
+            "source": self.job.metadata["source"],
             "line": task.line,
             "folder": str(self.folder_of(task)),
         }

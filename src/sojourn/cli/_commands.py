@@ -212,7 +212,7 @@ def graph(
 
 
 @sojourn.command()
-@click.argument("thing", metavar="MODULE:CLASS")
+@click.argument("thing", metavar="[MODULE:CLASS]", required=False)
 @click.option(
     "--tier",
     type=click.Choice(get_args(Tier)),
@@ -225,14 +225,28 @@ def graph(
     metavar="MODULE:FUNCTION",
     help="Makes a new job; needed where a class takes more than a backend and an id.",
 )
-def check(thing: str, tier: Tier, factory: str | None) -> int:
+@click.option(
+    "--journal",
+    is_flag=False,
+    flag_value="",
+    metavar="[PATH]",
+    help="Look whether a journal is damaged instead, and repair nothing; by default your own.",
+)
+@click.pass_context
+def check(
+    ctx: click.Context, thing: str | None, tier: Tier, factory: str | None, journal: str | None
+) -> int:
     """Show the lifecycle of a job class, and find out whether it can break a promise.
 
     A broken promise is told by its name, with the shortest way to it. The exit code is 0 for a class that is sound
     and breaks none, 1 for one that is not or does, and 2 where there is no such class or no job can be made of it.
     """
+    if (thing is None) == (journal is None):
+        raise click.UsageError("give MODULE:CLASS, or --journal", ctx)
+    if journal is not None:
+        return _past.tell_what_is_damaged(journal)
     try:
-        owner = _classes.find_class(thing)
+        owner = _classes.find_class(str(thing))
     except LifecycleError as error:
         _terminal.say(f"{_lines(str(error))}\n")
         return 1
@@ -242,6 +256,11 @@ def check(thing: str, tier: Tier, factory: str | None) -> int:
     return 0 if report.ok else 1
 
 
-sojourn.add_command(_journal_commands.jobs)
-sojourn.add_command(_journal_commands.show)
-sojourn.add_command(_journal_commands.stats)
+for command in (
+    _journal_commands.cancel,
+    _journal_commands.jobs,
+    _journal_commands.resume,
+    _journal_commands.show,
+    _journal_commands.stats,
+):
+    sojourn.add_command(command)

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
-from sojourn.cli import _kept, _past, _since, _story, _terminal
+from sojourn.cli import (
+    _cancelling,
+    _choices,
+    _kept,
+    _past,
+    _pictures,
+    _resuming,
+    _since,
+    _story,
+    _terminal,
+)
 from sojourn.lifecycle import JobStatus
 
 _journal = click.option(
@@ -63,7 +75,7 @@ def jobs(
 def show(job_id: str, journal: str, as_json: bool) -> None:
     """Tell the story of one job: its history, its result, the last lines of its output.
 
-    ID is the id of a job, the beginning of it, or the job's name in its batch. An ID that several jobs may be meant by
+    ID is the id of a job, its name in its batch, or the beginning of its id. An ID that several jobs may be meant by
     is refused, and they are listed.
     """
     with _kept.read(journal) as kept:
@@ -90,3 +102,63 @@ def stats(journal: str, backend: str | None, since: str | None, as_json: bool) -
         _terminal.say("".join(map(_past.as_json, _past.numbers_as_json(groups))))
     else:
         _terminal.say("".join(f"{line}\n" for line in _past.numbers(groups)))
+
+
+@click.command()
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@_journal
+def cancel(job_ids: tuple[str, ...], journal: str) -> int:
+    """Cancel commands and whole batches, also those that another process runs.
+
+    ID is what sojourn show takes. A command that waits is never started. One that runs is told to stop, with all of
+    its process group, and killed if it takes too long; it may be DONE before. The exit code is 0 if every one is
+    cancelled or was asked to stop, and 1 if one was over already.
+    """
+    with _kept.read(journal) as kept:
+        found = [_cancelling.meant(kept, each) for each in job_ids]  # all, before anything is done
+        cancelled = [_cancelling.cancel(kept, job) for job in found]
+    return int(not all(cancelled))
+
+
+@click.command()
+@click.argument("name", metavar="[BATCH]", required=False)
+@_journal
+@click.option(
+    "-j",
+    "--jobs",
+    "slots",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many run at the same time; by default as many as before.",
+)
+@_json
+@click.option("--graph", metavar="FILE", help="Draw how often jobs went where, and how long.")
+@click.option("--timeline", metavar="FILE", help="Draw when jobs were where.")
+def resume(
+    name: str | None,
+    journal: str,
+    slots: int | None,
+    as_json: bool,
+    graph: str | None,
+    timeline: str | None,
+) -> int:
+    """Finish batches whose sojourn run was killed; by default all of them, one after the other.
+
+    What is over stays as it is. What still runs is followed to its end, what waited is run, and nothing is run twice.
+    A batch that another process looks after is left to it. The exit code is that of sojourn run.
+    """
+    pictures = _pictures.Wanted(graph, timeline)
+    jobs: list[object] = []
+    code = 0
+    with _kept.read(journal) as kept:
+        batches = _resuming.left(kept, name)
+        if not batches and not as_json:
+            _terminal.say("there is nothing to resume\n")
+        for each in batches:
+            batch = _resuming.go_on(each, slots, _choices.views(as_json=as_json))
+            jobs += batch.jobs
+            code = batch.exit_code or code
+            if batch.interrupted is not None:
+                break
+    pictures.draw(jobs, None if as_json else sys.stdout)
+    return code

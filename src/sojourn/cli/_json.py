@@ -32,6 +32,7 @@ class Json:
             jobs=len(batch.all),
             slots=batch.slots,
             folder=str(batch.folder),
+            **_kept(batch),
         )
 
     def change(self, running: Running, entry: Entry) -> None:
@@ -57,6 +58,16 @@ class Json:
 
     def _tell(self, event: str, **facts: object) -> None:
         say(json.dumps({"event": event, **facts}, default=str) + "\n", self._stream)
+
+
+def _kept(batch: Batch) -> dict[str, object]:
+    if batch.kept is None:
+        return {}
+    return {
+        "batch": batch.kept.batch_id,
+        "journal": str(batch.kept.journal.path),
+        "over": batch.over,
+    }
 
 
 def _outcome(running: Running) -> dict[str, object]:

@@ -115,7 +115,7 @@ def jobs(
 
 
 def find(journal: SQLiteJournal, name: str) -> Story:
-    """Return the one job that is meant by its id, by the beginning of its id, or by its name in its batch.
+    """Return the one job that is meant by its id, its name in its batch, or the beginning of its id.
 
     Raises:
         RefusalError: It is none, or it may be several.
@@ -123,7 +123,10 @@ def find(journal: SQLiteJournal, name: str) -> Story:
     story = journal.read(name)
     if story is not None:
         return story
-    found = [job for job in journal.jobs() if _is_meant(job, name)] if name else []
+    everybody = journal.jobs() if name else ()
+    # A name is meant even where an id happens to begin like it.
+    found = [job for job in everybody if short_name(job) == name]
+    found = found or [job for job in everybody if job.job_id.startswith(name)]
     batches = [job for job in found if job.backend == BATCH]
     if len(batches) == 1 and all(batch_of(job) == batches[0].job_id for job in found):
         found = batches  # whoever begins to spell a batch does not mean one of its jobs
@@ -132,10 +135,6 @@ def find(journal: SQLiteJournal, name: str) -> Story:
     story = journal.read(found[0].job_id)
     assert story is not None  # a journal forgets nothing
     return story
-
-
-def _is_meant(job: KeptJob, name: str) -> bool:
-    return job.job_id.startswith(name) or short_name(job) == name
 
 
 def _not_one(name: str, found: Sequence[KeptJob]) -> str:

@@ -88,6 +88,23 @@ def as_json(facts: dict[str, Any]) -> str:
     return json.dumps(facts, default=lambda at: at.isoformat()) + "\n"
 
 
+def tell_what_is_damaged(path: str) -> int:
+    """Say for each thing in a journal that is wrong what it is; return 1 if there is any.
+
+    Raises:
+        RefusalError: There is no such journal.
+        JournalFileError: It is not a journal that may be used.
+    """
+    with read(path) as journal:
+        found = journal.check()
+        count = 0 if found else len(journal.jobs())
+    for each in found:
+        say(f"{in_one_line(each)}\n")
+    if not found:
+        say(f"sound: {count:,} job{'' if count == 1 else 's'}, batches among them\n")
+    return int(bool(found))
+
+
 def lives(path: str, class_name: str | None) -> list[object]:
     """Return the lives of the jobs in a journal, those of one class if it is named.
 

@@ -32,7 +32,8 @@ class Plain:
     def begin(self, batch: Batch) -> None:
         """Say what is going to run, and where its output goes."""
         self.batch = batch
-        self._width = min(max(columns(inert(each.task.name)) for each in batch.all), WIDEST_NAME)
+        widest = max((columns(inert(each.task.name)) for each in batch.all), default=0)
+        self._width = min(widest, WIDEST_NAME)
         self.line(beginning(batch))
         for note in renamed(batch):
             self.line(note)
@@ -61,9 +62,11 @@ class Plain:
 
 def beginning(batch: Batch) -> str:
     """Return what is said before anything is said of a job."""
+    over = f"{batch.over} of them over, " if batch.over else ""
+    which = f"batch {batch.kept.batch_id}: " if batch.kept is not None else ""
     return (
-        f"{counted(len(batch.all), 'command')}, {batch.slots} at a time; "
-        f"output in {inert(str(batch.folder))}"
+        f"{which}{counted(len(batch.all), 'command')}, {over}"
+        f"{batch.slots} at a time; output in {inert(str(batch.folder))}"
     )
 
 

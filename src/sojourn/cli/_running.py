@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections import Counter
@@ -14,7 +15,7 @@ from typing import Protocol
 
 from sojourn.backends import CommandBackend, CommandJob
 from sojourn.cli._batch import Task
-from sojourn.cli._batches import Kept
+from sojourn.cli._batches import Kept, cancel, go_on_with
 from sojourn.cli._interrupts import told_to
 from sojourn.cli._terminal import OutputLostError, RefusalError
 from sojourn.errors import CommandError
@@ -23,6 +24,15 @@ from sojourn.lifecycle import JobStatus
 
 #: Seconds between telling a command to stop and killing it.
 GRACE = 5.0
+
+#: Names of the statuses with no way out.
+FINALS = frozenset(status.value for status in JobStatus if status.is_final)
+
+#: Seconds between two looks at whether somebody else has asked to cancel a batch that is kept.
+LISTENING = 0.5
+
+#: How a journal says why a command failed.
+_TOLD = re.compile(r"(?:ERROR: )?CommandError: command (?:'.*'|\".*\") (.*)")
 
 #: Seconds between two looks at what only grows older. It is short because a signal that comes just before a thread
 #: falls asleep does not wake it: its handler runs when the thread wakes.
@@ -39,10 +49,10 @@ class Running:
     """
 
     def __init__(self, task: Task, job: CommandJob) -> None:
-        """Start with nothing shown."""
+        """Start with nothing shown but what was over before; a command that runs shall be seen to."""
         self.task = task
         self.job = job
-        self.told = 0
+        self.told = len(job.history) - (job.state.status is JobStatus.RUNNING)
 
     @property
     def status(self) -> JobStatus:
@@ -71,7 +81,14 @@ class Running:
         if self.status is JobStatus.CANCELLED:
             return "stopped" if self.seconds is not None else "never started"
         error = self.job.error()
-        return "" if error is None else self.error.reason if self.error else str(error)
+        return "" if error is None else self.error.reason if self.error else told_before(str(error))
+
+
+def told_before(detail: str) -> str:
+    """Return why a command failed that an earlier process has seen; the journal has it in words."""
+    told = detail.partition("\n")[0].partition("; its stderr ends with")[0]
+    found = _TOLD.fullmatch(told.removesuffix("; it wrote nothing to stderr"))
+    return found[1] if found else told
 
 
 class View(Protocol):
@@ -102,6 +119,7 @@ class Batch:
         folder: Where the output of the commands is.
         kept: Its place in a journal, if it has one.
         all: The tasks with their jobs, in order.
+        over: How many of them were over before it began.
         seconds: How long it took, once it is over.
         interrupted: The signal that asked for an end.
     """
@@ -121,6 +139,7 @@ class Batch:
         self.folder = folder
         self.kept = kept
         self.all: list[Running] = []
+        self.over = 0
         self.seconds = 0.0
         self.interrupted: signal.Signals | None = None
         self._views = views
@@ -128,6 +147,8 @@ class Batch:
         self._news: SimpleQueue[Running | signal.Signals] = SimpleQueue()
         self._backend = CommandBackend(slots, folder=folder, grace=GRACE)
         self._open: set[Running] = set()
+        self._listened = 0.0
+        self._stopped = False
 
     @property
     def jobs(self) -> list[CommandJob]:
@@ -146,18 +167,22 @@ class Batch:
         return int(any(each.status is not JobStatus.DONE for each in self.all))
 
     def run(self, tasks: Iterable[Task], *, timeout: float | None = None) -> None:
-        """Run the tasks to their end, and tell the view.
+        """Run the tasks to their end, and tell the view; those that are kept and over are not run again.
 
         Raises:
             OutputLostError: Nobody could be told any more; everything was stopped.
             CannotRunError: A command is not there; nothing was started.
-            RefusalError: A command or the timeout makes no sense; nothing was started.
+            RefusalError: A command or the timeout makes no sense, or another process looks after
+                the batch; nothing was started.
+            JournalError: What happens cannot be kept any more; everything was stopped.
         """
         began = time.monotonic()
         with self._backend, told_to(self._news.put):
             self.all = [Running(task, self._job(task, timeout)) for task in tasks]
+            self.over = sum(each.status.is_final for each in self.all)
             if self.kept is not None:
                 self.kept.begin()
+                self._stopped = self.kept.is_to_be_cancelled()
             for running in self.all:
                 self._submit(running)
             self._show(lambda view: view.begin(self))
@@ -166,7 +191,7 @@ class Batch:
             while self._open:
                 self._hear()
         if self.kept is not None:
-            stopped = self.interrupted is not None or self._lost is not None
+            stopped = self._stopped or self.interrupted is not None or self._lost is not None
             self.kept.end(self.counts(), stopped=stopped)
         self.seconds = time.monotonic() - began
         self._show(lambda view: view.end())
@@ -174,15 +199,27 @@ class Batch:
             raise self._lost
 
     def _submit(self, running: Running) -> None:
-        running.job.add_callback(lambda *_: self._news.put(running))
+        """Have a job run, or go on with one that an earlier process has left."""
+        job = running.job
+        if job.state.is_final:
+            return
+        job.add_callback(lambda *_: self._news.put(running))
         self._open.add(running)
-        running.job.submit()
+        if self._stopped:
+            cancel(job)
+        elif self.kept is not None and self.kept.has(running.task):
+            go_on_with(job)
+        else:
+            job.submit()
 
     def _job(self, task: Task, timeout: float | None) -> CommandJob:
         kept, name = self.kept, task.name
         try:
             if kept is None:
                 return CommandJob(self._backend, name, task.words, name=name, timeout=timeout)
+            if kept.has(task):
+                job_id = kept.id_of(task)
+                return CommandJob.attach(self._backend, job_id, journal=kept.journal)
             return CommandJob(
                 self._backend,
                 kept.id_of(task),
@@ -198,6 +235,7 @@ class Batch:
             raise RefusalError(str(error)) from error
 
     def _hear(self) -> None:
+        self._listen()
         try:
             news = self._news.get(timeout=PULSE)
         except Empty:
@@ -207,6 +245,16 @@ class Batch:
             self._follow(news)
         else:
             self._stop(news)
+
+    def _listen(self) -> None:
+        """Hear whether another process has asked to cancel the batch."""
+        now = time.monotonic()
+        if self.kept is None or self._stopped or now - self._listened < LISTENING:
+            return
+        self._listened = now
+        if self.kept.is_to_be_cancelled():
+            self._stopped = True
+            self._cancel()
 
     def _follow(self, running: Running) -> None:
         """Show what is new about a job."""

@@ -1,0 +1,87 @@
+"""Batches whose program has ended before they were over: which they are, how they go on, how they are given up."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from sojourn.backends import CommandBackend, CommandJob
+from sojourn.cli import _batches, _kept, _running
+from sojourn.cli._batches import BATCH, Kept, batch_of
+from sojourn.cli._running import View
+from sojourn.cli._terminal import RefusalError, inert, say
+from sojourn.history import KeptJob
+from sojourn.journals.sqlite import SQLiteJournal
+from sojourn.lifecycle import JobStatus
+
+_OPEN = [status.value for status in JobStatus if not status.is_final]
+
+
+def left(journal: SQLiteJournal, name: str | None) -> list[Kept]:
+    """Return the batches that nobody looks after, oldest first, or the one that is named.
+
+    Raises:
+        RefusalError: The one that is named is over, or looked after, or no batch.
+    """
+    if name is not None:
+        return [_named(journal, name)]
+    found = reversed(journal.jobs(status=_OPEN, backend=BATCH))
+    batches = [Kept.old(journal, job.job_id) for job in found]
+    for each in batches:
+        if owner := each.owner():
+            say(f"sojourn: batch {each.batch_id} is looked after by {owner}\n", sys.stderr)
+    return [each for each in batches if each.owner() is None]
+
+
+def _named(journal: SQLiteJournal, name: str) -> Kept:
+    job = _kept.find(journal, name).job
+    batch_id = batch_of(job)
+    if not batch_id:
+        raise RefusalError(
+            f"{inert(job.job_id)} was not run by sojourn run; only its own program can take it up"
+        )
+    kept = Kept.old(journal, batch_id)
+    if kept.job.state.is_final:
+        raise RefusalError(f"batch {batch_id} is over, it is {kept.job.state.name}; run it again")
+    if owner := kept.owner():
+        raise RefusalError(f"batch {batch_id} is looked after by {owner}; let it, or stop that")
+    return kept
+
+
+def go_on(kept: Kept, slots: int | None, views: Sequence[View]) -> _running.Batch:
+    """Run what is left of a batch, to its end.
+
+    Raises:
+        RefusalError: Another process was faster, or the directory is gone that it ran in.
+    """
+    notes, tasks = kept.job.metadata, kept.tasks
+    kept.find_known()
+    if kept.is_to_be_cancelled():  # what was never submitted needs no end
+        tasks = [task for task in tasks if kept.has(task)]
+    elif not kept.cwd.is_dir():
+        raise RefusalError(
+            f"batch {kept.batch_id} cannot go on: its directory {str(kept.cwd)!r} is not there; "
+            f"make it, or give the batch up with: sojourn cancel {kept.batch_id}"
+        )
+    source = notes["source"] or ""
+    batch = _running.Batch(source, slots or notes["slots"], kept.folder, views, kept=kept)
+    batch.run(tasks, timeout=notes["timeout"])
+    return batch
+
+
+def cancel_batch(journal: SQLiteJournal, job: KeptJob) -> None:
+    """Cancel all of a batch, or ask its owner to do that.
+
+    Raises:
+        RefusalError: Another process was faster.
+    """
+    kept = Kept.old(journal, job.job_id)
+    kept.ask_to_cancel()
+    if kept.owner() is None:
+        go_on(kept, None, ())
+
+
+def cancel_command(journal: SQLiteJournal, job: KeptJob) -> None:
+    """Cancel a command, or ask its owner to do that; one that nobody looks after is waited for."""
+    with CommandBackend(1, grace=_running.GRACE) as backend:
+        _batches.cancel(CommandJob.attach(backend, job.job_id, journal=journal))
