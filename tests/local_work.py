@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -139,6 +140,12 @@ def never_listen(folder: Path) -> None:
     child.stdout.readline()
     write(folder / "child", child.pid)
     sleep(folder)
+
+
+def never_let_go(folder: Path) -> None:
+    """Hold the interpreter in a function written in C, for longer than anybody waits."""
+    write(folder / "pid", os.getpid())
+    re.match("(a+)+$", "a" * 60 + "b")
 
 
 def have_a_child_and_die(folder: Path) -> None:

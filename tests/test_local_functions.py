@@ -497,6 +497,18 @@ class TestAProgram:
 
         until(lambda: not any(map(alive, pids)))
 
+    @pytest.mark.skipif(sys.platform != "linux", reason="no other system tells a group of that")
+    def test_that_is_killed_takes_a_worker_along_that_cannot_hear(self, tmp_path: Path) -> None:
+        text = (
+            f"{HEAD}\nif __name__ == '__main__':\n"
+            "    job = ProcessBackend(1).run(work.never_let_go, folder)\n    job.result()\n"
+        )
+        with script(tmp_path, text) as program:
+            pid = number_in(tmp_path / "pid")
+            program.kill()
+
+        until(lambda: not alive(pid))
+
     def test_without_a_main_guard_is_told_to_have_one(self, tmp_path: Path) -> None:
         text = (
             f"{HEAD}\nbackend = ProcessBackend(1)\njob = backend.run(work.give, 1)\n"

@@ -147,6 +147,7 @@ class _ProcessSlot:
         self._group = Group(keeper, grace)
         self._pipe: connection.Connection | None = None
         self._lifeline: connection.Connection | None = None
+        self._leash: connection.Connection | None = None
         self._poll = select.poll()
         self._ended: int | None = None
 
@@ -196,7 +197,8 @@ class _ProcessSlot:
         """Start a worker; return what went wrong."""
         here, there = connection.Pipe()
         listening, self._lifeline = connection.Pipe(duplex=False)
-        handed = (there.fileno(), listening.fileno())
+        leash, self._leash = connection.Pipe(duplex=False)
+        handed = (there.fileno(), listening.fileno(), leash.fileno())
         entry = f"from sojourn.backends._worker import main; main{handed}"
         command = [
             sys.executable,
@@ -205,7 +207,7 @@ class _ProcessSlot:
             f"import sys; sys.path[:] = {sys.path!r}; {entry}",
         ]
         self._pipe = here
-        with there, listening:
+        with there, listening, leash:
             if not self._group.start(command, stdin=subprocess.DEVNULL, pass_fds=handed):
                 return ""
         self._poll = select.poll()
@@ -260,9 +262,10 @@ class _ProcessSlot:
         code = None
         if group.pid is not None:
             code = group.wait()
-        if self._lifeline is not None:
-            self._lifeline.close()
-            self._lifeline = None
+        for held in (self._lifeline, self._leash):
+            if held is not None:
+                held.close()
+        self._lifeline = self._leash = None
         if self._ended is not None:
             os.close(self._ended)
             self._ended = None

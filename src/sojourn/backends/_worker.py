@@ -1,11 +1,12 @@
 """What runs in a worker process: calls come in, answers go out, one at a time.
 
 The function runs in the main thread, so that signals reach it. A worker ends when its pipe is
-closed, and it kills itself and all that it has started when its owner is gone.
+closed, and is killed with all that it has started when its owner is gone.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pickle
 import signal
@@ -52,14 +53,16 @@ class _Stopping:
     calling = False
 
 
-def main(pipe: int, lifeline: int) -> None:
+def main(pipe: int, lifeline: int, leash: int) -> None:
     """Serve one owner to the end.
 
     Args:
         pipe: File descriptor by which calls come and answers go.
         lifeline: File descriptor that reads a byte when the worker is told to stop, and
             end-of-file when the owner is gone.
+        leash: File descriptor of a pipe to which nobody writes; the owner holds its other end.
     """
+    _die_with(leash)
     threading.Thread(target=_listen, args=(lifeline,), daemon=True).start()
     owner = Connection(pipe)
     try:
@@ -71,6 +74,17 @@ def main(pipe: int, lifeline: int) -> None:
             owner.send_bytes(_answer(job_id.decode(), payload))
     except (EOFError, OSError, StopRequested):
         pass  # the owner needs this process no more
+
+
+def _die_with(leash: int) -> None:
+    """Have the system kill this process group when the other end of a pipe is closed.
+
+    A thread that waits for that cannot act while a function written in C holds the interpreter.
+    """
+    if hasattr(fcntl, "F_SETSIG"):
+        fcntl.fcntl(leash, fcntl.F_SETOWN, -os.getpid())
+        fcntl.fcntl(leash, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(leash, fcntl.F_SETFL, os.O_ASYNC)
 
 
 def _listen(lifeline: int) -> None:
