@@ -129,6 +129,9 @@ def test_a_finding_reads_as_a_path() -> None:
     assert finding.path[-1].startswith("cancel()")
     lines = [line.split()[0] for line in str(finding).splitlines()]
     assert lines[:5] == ["cancel-asks:", "from", "do", "expected", "happened"]
+    race = next(each for each in report.findings if each.promise == "calls-are-linearizable")
+    assert "submit() and the backend takes it in one thread, stopped at _" in race.path[-1]
+    assert race.happened.startswith("raises IllegalTransitionError and meanwhile returns True; ")
 
 
 def test_an_edge_that_the_table_does_not_have_is_found() -> None:

@@ -235,8 +235,7 @@ def _judged(
         return False
     history = job.history
     steps = taken(history[since:])
-    answers = " and ".join(told(made.answer, (), ()) for made in schedule.made.values())
-    happened = told(answers, steps, asked)
+    happened = told(tuple(schedule.made[number].answer for number in (0, 1)), steps, asked)
     if asked.count("submit") > 1:
         ledger.broken("one-submission", path, "one submission", happened)
         return False

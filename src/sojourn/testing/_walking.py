@@ -206,7 +206,9 @@ def machine_for(
 ) -> type[JobMachine]:
     """Return a hypothesis state machine that walks with jobs of a class.
 
-    Its ``TestCase`` is a test for pytest and unittest; derive from it to add rules and invariants.
+    Its ``TestCase`` is a test for pytest and unittest. Derive from it to add rules and invariants:
+    ``self.job`` is the job that is walked with now, which a rule of yours may move as it likes,
+    ``self.backend`` the `ScriptedBackend` that its hooks ask, and ``self.path`` what was done so far.
 
     Args:
         cls: The class.
