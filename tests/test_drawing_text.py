@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 
 from drawing_graphs import any_graphs, base_graph, lifecycles
-from drawing_stories import DONE, UNSEEN, PastJob, ShopJob
+from drawing_stories import DONE, TWICE, UNSEEN, PastJob, ShopJob
 from sojourn.drawing import Edge, Graph, Node, draw, terminal
+from sojourn.drawing._sources import graph_of
 
 pytestmark = pytest.mark.once
 
@@ -141,7 +142,8 @@ def test_no_line_passes_through_a_word(graph: Graph):
 def test_mermaid_is_what_the_real_mermaid_draws():
     mermaid = pytest.importorskip("mermaidx", reason="the test group installs it")
 
-    for graph in (base_graph(), EVIL):
+    happened = (PastJob(TWICE, like=ShopJob), [PastJob(DONE), PastJob(DONE[:2])])
+    for graph in (base_graph(), EVIL, *map(graph_of, happened)):
         picture = mermaid.render(draw(graph, format="mermaid")).svg()
         for words in [*(n.name for n in graph.nodes), *(e.trigger for e in graph.edges)]:
             assert escape(words) in picture
@@ -199,6 +201,19 @@ def test_what_happened_is_told_in_every_text_format():
     assert "linkStyle 1,2,3 stroke" in draw(job, format="mermaid")
     assert "╌╌start╌▶" in draw(job, format="text")
     assert "start ×2" in draw(jobs, format="text")
+
+
+def test_attempts_and_how_often_are_told_apart_in_every_text_format():
+    twice = PastJob(TWICE, like=ShopJob)
+    jobs = [PastJob(DONE), PastJob(DONE[:2])]
+
+    assert "stroke:#6d8fe0" in draw(twice, format="mermaid")
+    assert 'label="2: mount", tooltip="2: mount", color="#6d8fe0"' in draw(twice, format="dot")
+    assert "══2: mount═▶" in draw(twice, format="text")
+    assert "linkStyle 1,2 stroke-width:6.5px\n    linkStyle 3 stroke-width:4.0px" in draw(
+        jobs, format="mermaid"
+    )
+    assert 'label="finish ×1", tooltip="finish ×1", penwidth="3.70"' in draw(jobs, format="dot")
 
 
 def test_the_state_of_a_live_job_is_marked_in_every_text_format():

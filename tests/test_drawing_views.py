@@ -273,6 +273,16 @@ def test_the_history_of_a_job_is_asked_for_once():
     assert asked == ["history"]
 
 
+def test_a_job_that_moves_while_it_is_drawn_is_drawn_at_one_moment():
+    job = PastJob(DONE[:2])
+    job.state = job.lifecycle.state("DONE")  # as if it had moved since its history was read
+
+    for graph in (graph_of(job), graph_of([job])):
+        assert edges(graph, trigger="start", dest="RUNNING")
+        assert not [n.name for n in graph.nodes if n.name == "DONE" and (n.count or n.notes)]
+    assert [n.name for n in graph_of(job).nodes if n.mark == "current"] == ["RUNNING"]
+
+
 def test_an_inferred_step_of_the_latest_attempt_is_dashed_though_an_earlier_one_was_seen():
     again: list[Step] = [*TWICE[:5], ("start", "RUNNING", None)]
     graph = seen(PastJob([*DONE[:2], ("requeue", "QUEUED", 1), *again[5:]], like=ShopJob), ShopJob)

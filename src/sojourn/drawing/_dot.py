@@ -62,6 +62,8 @@ def _edge(graph: Graph, edge: Edge) -> str:
     facts = {"label": edge_text(edge), "tooltip": edge.description or edge_text(edge)}
     if edge.mark == "taken":
         facts |= {"color": "#2563eb", "fontcolor": "#2563eb", "penwidth": "3"}
+    elif edge.mark == "earlier":
+        facts |= {"color": "#6d8fe0", "penwidth": "2"}
     elif edge.count is not None:
         facts["penwidth"] = f"{1.2 + 5 * edge.weight:.2f}"
     if edge.inferred or edge.mark == "never":

@@ -40,17 +40,31 @@ def mermaid(graph: Graph, direction: str) -> str:
             links.append(f"    start --> {ids[node.name]}")
     links += [_link(ids, edge) for edge in graph.edges]
     lines += links
-    marked = [
-        i + len(links) - len(graph.edges) for i, e in enumerate(graph.edges) if e.mark == "taken"
-    ]
-    if marked:
-        lines.append(f"    linkStyle {','.join(map(str, marked))} stroke:#2563eb,stroke-width:4px")
+    lines += _link_styles(graph, len(links) - len(graph.edges))
     for name, style in _CLASSES.items():
         lines.append(f"    classDef {name} {style}")
     visited = [ids[node.name] for node in graph.nodes if node.mark == "visited"]
     if visited:
         lines.append(f"    class {','.join(visited)} visited")
     return "\n".join(lines) + "\n"
+
+
+def _link_styles(graph: Graph, before: int) -> list[str]:
+    """Return a line for every look that a link has and plain ones have not; so many links stand before the edges."""
+    looks: dict[str, list[str]] = {}
+    for number, edge in enumerate(graph.edges, before):
+        look = _look(edge)
+        if look:
+            looks.setdefault(look, []).append(str(number))
+    return [f"    linkStyle {','.join(links)} {look}" for look, links in looks.items()]
+
+
+def _look(edge: Edge) -> str:
+    if edge.mark == "taken":
+        return "stroke:#2563eb,stroke-width:4px"
+    if edge.mark == "earlier":
+        return "stroke:#6d8fe0,stroke-width:2.5px"
+    return f"stroke-width:{1.5 + 5 * edge.weight:.1f}px" if edge.count else ""
 
 
 def _shape(node: Node) -> str:
