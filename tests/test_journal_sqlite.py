@@ -317,8 +317,8 @@ class TestDamage:
 
     @pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
     def test_of_a_file_that_was_cut_is_found(self, path: Path, share: float) -> None:
-        with SQLiteJournal(path) as journal:
-            for number in range(200):
+        with SQLiteJournal(path, "normal") as journal:
+            for number in range(100):
                 Pushed(None, f"j-{number}", journal=journal).observe("DONE")
         size = path.stat().st_size
         os.truncate(path, int(size * share))

@@ -1,0 +1,89 @@
+"""What processes do to a journal while they are killed, or while the disk fails.
+
+Each step that is acknowledged is told on stdout, at once, so that whoever reads it knows what must be in the journal.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import Any
+
+from sojourn import BaseJob, recover
+from sojourn.errors import JournalError, SubmitUncertainError
+from sojourn.journals.sqlite import SQLiteJournal
+
+__all__ = ["Sent", "append", "create", "prepare", "submit", "take_up"]
+
+
+class Sent(BaseJob[Any]):
+    """A job whose backend is told of on stdout."""
+
+    def _submit(self) -> str:
+        tell("sent", self.submission_token)
+        return "native-1"
+
+    def _find(self) -> str | None:
+        tell("asked", self.submission_token)
+        return None if self.job_id() == "unheard" else "native-2"
+
+
+def tell(*words: str) -> None:
+    os.write(1, (" ".join(words) + "\n").encode())
+
+
+def prepare(path: str) -> None:
+    """Make a journal with a job that is QUEUED, and two whose submission is uncertain."""
+    with SQLiteJournal(path) as journal:
+        Sent(None, "old", journal=journal).observe("QUEUED")
+        for name in ("heard", "unheard"):
+            job: Any = Sent(None, name, journal=journal)
+            job._submit = lost
+            with suppress(SubmitUncertainError):
+                job.submit()
+
+
+def lost() -> None:
+    raise TimeoutError("no answer")
+
+
+def append(path: str, durability: Any = "full") -> None:
+    with SQLiteJournal(path, durability) as journal:
+        job = Sent.attach(None, "old", journal=journal)
+        step(job, job.start)
+        step(job, lambda: job.finish(b"x" * 100_000))
+
+
+def submit(path: str) -> None:
+    with SQLiteJournal(path) as journal:
+        job = Sent(None, "new", journal=journal)
+        # Once the backend has it, what is left to do is to write that down.
+        step(job, lambda: job.reconcile() if job.native_id else job.submit())
+        step(job, lambda: job.cancel() or job.fail("x"))
+
+
+def create(path: str) -> None:
+    with SQLiteJournal(path) as journal:
+        job = Sent(None, "new", journal=journal)
+        step(job, lambda: job.observe("DONE"))
+
+
+def take_up(path: str) -> None:
+    with SQLiteJournal(path) as journal:
+        for job in recover(journal, {Sent: None}).jobs:
+            step(job, job.reconcile)
+            step(job, lambda job=job: job.observe("RUNNING"))
+
+
+def step(job: Any, deed: Any) -> None:
+    """Do something, twice if the disk fails the first time, and tell how far the job has come."""
+    for _ in range(2):
+        before, state = job.history, job.state
+        try:
+            deed()
+        except JournalError as error:
+            assert (job.history[: len(before)], job.state.is_final) == (before, state.is_final)
+            tell("failed", type(error).__name__, str(error).replace("\n", " "))
+        else:
+            break
+    tell("kept", job.job_id(), str(len(job.history)))
