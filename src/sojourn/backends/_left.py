@@ -24,7 +24,8 @@ __all__ = ["GatedGroup", "LeftGroup", "has_begun", "read_exit", "sync"]
 
 # The file is made before the command begins, by only one: where there is none, nothing has begun.
 # A trap that does something is not inherited: the command is stopped by a signal as usual, and the
-# shell lives to say how it ended. A shell tells of a signal as 128 and its number, and so do we.
+# shell lives to say how it ended, but not among the words of the command. It tells of a signal as
+# 128 and its number, and so do we.
 _SCRIPT = """
 read -r go || exit 125
 left=$1
@@ -32,13 +33,25 @@ shift
 set -C
 true >"$left" || exit 125
 trap : HUP INT QUIT TERM
-"$@" </dev/null
+exec 3>&2 2>/dev/null
+(exec "$@" </dev/null 2>&3 3>&-)
 code=$?
 echo "$code" >|"$left"
 trap - HUP INT QUIT TERM
-if [ "$code" -gt 128 ]; then kill "-$((code - 128))" $$; fi
+if [ "$code" -gt 128 ]; then
+    case $(kill -l "$code") in
+        STOP | TSTP | TTIN | TTOU) ;;
+        *) kill "-$((code - 128))" $$ ;;
+    esac
+fi
 exit "$code"
 """
+
+#: Signals that end nobody; who exits with such a code has chosen it.
+_HARMLESS = {
+    *(signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU),
+    *(signal.SIGCONT, signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH),
+}
 
 
 class GatedGroup(Group):
@@ -167,4 +180,4 @@ def read_exit(left: Path) -> int | None:
         code = int(left.read_text())
     except (OSError, ValueError):
         return None
-    return code if code <= 128 else 128 - code
+    return 128 - code if code - 128 in signal.valid_signals() - _HARMLESS else code
