@@ -24,8 +24,9 @@ def run(batch: str, folder: Path) -> int:
     folder.mkdir()
     graph, timeline, told = (folder / name for name in ("graph.svg", "timeline.svg", "told.jsonl"))
     pictures = ("--graph", str(graph), "--timeline", str(timeline))
-    where = ("--output", str(folder / "output"))
-    print(f"\n$ sojourn run {batch} -j 3 --timeout 10\n", flush=True)
+    journal = folder / "jobs.journal"
+    where = ("--output", str(folder / "output"), "--journal", str(journal))
+    print(f"\n$ sojourn run {batch} -j 3 --timeout 10 --journal {journal}\n", flush=True)
     # The commands use the Python of this environment.
     tools = Path(sys.executable).parent
     surroundings = {
@@ -45,6 +46,9 @@ def run(batch: str, folder: Path) -> int:
     if (code, failed) != (1, EXPECTED) or len(ends) != events[0]["jobs"]:
         print(f"expected {EXPECTED}, but exit code {code} and {failed}", file=sys.stderr)
         return 1
+    print(f"\n$ sojourn jobs --journal {journal} --status error\n", flush=True)
+    listed = ("jobs", "--journal", str(journal), "--status", "error")
+    subprocess.run([tools / "sojourn", *listed], check=True)
     print(f"\nexactly the {len(failed)} commands failed that are meant to, as they are meant to")
     print(f"what they did is drawn in {graph} and {timeline}, and told in {told}")
     return 0
