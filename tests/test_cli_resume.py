@@ -158,10 +158,11 @@ def test_what_has_ended_while_nobody_looked_is_told_as_it_ended(typed: Typed) ->
         f"{WAITS.format('good')}; echo fine",
         f"{WAITS.format('bad')}; echo alas >&2; exit 7",
         f"{WAITS.format('shot')}; kill -9 $$",
-        when="ran-shot",
-        slots=3,
+        f"{WAITS.format('high')}; exit 147",
+        when="ran-high",
+        slots=4,
     )
-    pids = [number_in(Path(f"ran-{name}")) for name in ("good", "bad", "shot")]
+    pids = [number_in(Path(f"ran-{name}")) for name in ("good", "bad", "shot", "high")]
     groups = [os.getpgid(pid) for pid in pids]
     Path("go").touch()
     until(lambda: not any(map(alive, [*pids, *groups])))
@@ -173,10 +174,12 @@ def test_what_has_ended_while_nobody_looked_is_told_as_it_ended(typed: Typed) ->
         "good": "DONE",
         "bad": "ERROR",
         "shot": "ERROR",
+        "high": "ERROR",
     }
+    assert ends["high"]["exit_code"] == 147
     assert (ends["bad"]["exit_code"], ends["bad"]["stderr_tail"]) == (7, "alas")
-    assert ends["shot"]["signal"] == "SIGKILL"
-    assert runs() == {"good": 1, "bad": 1, "shot": 1}
+    assert (ends["shot"]["signal"], ends["shot"]["stderr_tail"]) == ("SIGKILL", "")
+    assert runs() == {"good": 1, "bad": 1, "shot": 1, "high": 1}
 
 
 @pytest.mark.once
@@ -290,6 +293,97 @@ def test_one_batch_goes_on_where_it_is_named(typed: Typed) -> None:
     again = typed("resume", first, *JOURNAL)
     assert again.returncode == 2
     assert again.stderr == f"sojourn: batch {first} is over, it is DONE; run it again\n"
+
+
+def test_what_a_command_writes_is_the_same_whether_it_is_kept_or_not(typed: Typed) -> None:
+    file = batch(
+        "shot: exec kill -9 $$",
+        "stopped: exec kill -TERM $$",
+        "words: echo out; echo err >&2; exit 3",
+        "odd: exec printf '%s|' 'a b' '$HOME' '*' '' -n",
+        *(f"high-{code}: exit {code}" for code in (125, 128, 147, 148, 149, 150, 200, 255)),
+        "inputs: cat; ls -l /proc/self/fd | wc -l",
+    )
+    found = []
+
+    for where, options in (("plain", ()), ("kept", JOURNAL)):
+        told = typed("run", file, "-j", "3", "--output", where, "--json", *options)
+        events = [json.loads(line) for line in told.stdout.splitlines()]
+        ends = {each["job"]: each for each in events if each["event"] == "end"}
+        files = {path.relative_to(where): path.read_bytes() for path in Path(where).rglob("std*")}
+        facts = ("status", "reason", "exit_code", "signal", "stderr_tail")
+        found.append((files, {name: [end[key] for key in facts] for name, end in ends.items()}))
+
+    assert found[0] == found[1]
+
+
+# A journal that cannot be written.
+
+#: A command line whose journal fails where a condition says so.
+FAILING = """
+import sys
+from sojourn.cli import main
+from sojourn.errors import JournalError
+from sojourn.journals.sqlite import SQLiteJournal
+
+genuine, count, once = SQLiteJournal.write, 0, [True]
+def write(journal, change):
+    global count
+    count += 1
+    dest = change.entry and change.entry.dest
+    if {0}:
+        raise JournalError(f"journal {{str(journal.path)!r}}: no space left")
+    genuine(journal, change)
+SQLiteJournal.write = write
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("first", [4, 5, 9, 12, 13, 14])
+def test_where_the_journal_fails_for_good_the_batch_can_be_resumed(
+    typed: Typed, first: int
+) -> None:
+    names = ["one", "two", "three", "four"]
+    program = ("-c", FAILING.format(f"count >= {first}"))
+    file = batch(*(RUNS.format(name) for name in names))
+    with started("run", file, "-j", "1", *JOURNAL, program=program) as process:
+        _, err = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 1
+    assert "Traceback" not in err
+    assert re.search(r"no space left.*; what ran was stopped, .*: sojourn resume \w+\n$", err)
+    assert typed("resume", *JOURNAL).returncode == 0
+    assert runs() == dict.fromkeys(names, 1)
+    assert set(statuses().values()) == {"DONE"}
+    check_the_journal()
+
+
+@pytest.mark.parametrize("dest", ["RUNNING", "DONE"])
+def test_where_the_journal_fails_once_the_batch_goes_on(folder: Path, dest: str) -> None:
+    names = ["one", "two", "three"]
+    file = batch(WAITS.format("one"), *(RUNS.format(name) for name in names[1:]))
+    fails = f"dest == '{dest}' and '.' in change.job_id and once and once.pop()"
+    program = ("-c", FAILING.format(fails))
+    with started("run", file, "-j", "1", *JOURNAL, program=program) as process:
+        until(Path("ran-one").exists)
+        Path("go").touch()
+        out, err = process.communicate(timeout=PATIENCE)
+
+    assert (process.returncode, err.count("\n")) == (0, 1)
+    assert "its end could not be reported" in err
+    assert "3 DONE in" in out
+    assert runs() == dict.fromkeys(names, 1)
+    check_the_journal()
+
+
+def test_a_journal_that_fails_at_once_has_nothing_started(folder: Path) -> None:
+    program = ("-c", FAILING.format("True"))
+    with started("run", batch(RUNS.format("a")), *JOURNAL, program=program) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+
+    assert (process.returncode, out) == (2, "")
+    assert err.count("\n") == 1
+    assert runs() == {}
 
 
 # Beside a process that lives.

@@ -33,15 +33,16 @@ def run_command_line(arguments: Sequence[str] | None) -> int:
     """Run what was typed and return the exit code."""
     _terminal.keep_writing()
     try:
-        code = sojourn.main(
-            None if arguments is None else list(arguments), "sojourn", standalone_mode=False
-        )
+        with _terminal.logging_in_lines():
+            code = sojourn.main(
+                None if arguments is None else list(arguments), "sojourn", standalone_mode=False
+            )
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except SojournError as error:
         _terminal.say(f"sojourn: {_lines(str(error))}\n", sys.stderr)
-        return 2
+        return 1 if isinstance(error, _terminal.BrokenOffError) else 2
     except (click.Abort, KeyboardInterrupt):
         return 128 + signal.SIGINT
     except _terminal.OutputLostError as lost:

@@ -6,7 +6,8 @@ import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,8 +18,8 @@ from sojourn.backends import CommandBackend, CommandJob
 from sojourn.cli._batch import Task
 from sojourn.cli._batches import Kept, cancel, go_on_with
 from sojourn.cli._interrupts import told_to
-from sojourn.cli._terminal import OutputLostError, RefusalError
-from sojourn.errors import CommandError
+from sojourn.cli._terminal import BrokenOffError, OutputLostError, RefusalError
+from sojourn.errors import CommandError, JournalError
 from sojourn.history import Entry
 from sojourn.lifecycle import JobStatus
 
@@ -174,7 +175,8 @@ class Batch:
             CannotRunError: A command is not there; nothing was started.
             RefusalError: A command or the timeout makes no sense, or another process looks after
                 the batch; nothing was started.
-            JournalError: What happens cannot be kept any more; everything was stopped.
+            BrokenOffError: What happens cannot be kept any more; everything was stopped.
+            JournalError: The batch cannot be kept; nothing was started.
         """
         began = time.monotonic()
         with self._backend, told_to(self._news.put):
@@ -183,20 +185,39 @@ class Batch:
             if self.kept is not None:
                 self.kept.begin()
                 self._stopped = self.kept.is_to_be_cancelled()
-            for running in self.all:
-                self._submit(running)
-            self._show(lambda view: view.begin(self))
-            for running in self.all:
-                self._follow(running)
-            while self._open:
-                self._hear()
-        if self.kept is not None:
-            stopped = self._stopped or self.interrupted is not None or self._lost is not None
-            self.kept.end(self.counts(), stopped=stopped)
+            with self._keeping():
+                self._go()
+        with self._keeping():
+            self._end()
         self.seconds = time.monotonic() - began
         self._show(lambda view: view.end())
         if self._lost is not None:
             raise self._lost
+
+    def _go(self) -> None:
+        for running in self.all:
+            self._submit(running)
+        self._show(lambda view: view.begin(self))
+        for running in self.all:
+            self._follow(running)
+        while self._open:
+            self._hear()
+
+    def _end(self) -> None:
+        if self.kept is not None:
+            stopped = self._stopped or self.interrupted is not None or self._lost is not None
+            self.kept.end(self.counts(), stopped=stopped)
+
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
+        """Break off where the journal fails, with a word on how it can go on."""
+        try:
+            yield
+        except JournalError as error:
+            raise BrokenOffError(
+                f"{error}; what ran was stopped, and as soon as the journal can be written, "
+                f"this goes on with: sojourn resume {self.kept and self.kept.batch_id}"
+            ) from error
 
     def _submit(self, running: Running) -> None:
         """Have a job run, or go on with one that an earlier process has left."""
@@ -239,12 +260,28 @@ class Batch:
         try:
             news = self._news.get(timeout=PULSE)
         except Empty:
+            self._look_for_the_lost()
             self._show(lambda view: view.refresh())
             return
         if isinstance(news, Running):
             self._follow(news)
         else:
             self._stop(news)
+
+    def _look_for_the_lost(self) -> None:
+        """See to jobs that the backend is done with and that are not over.
+
+        Either the journal could not be told of their end, which is tried once more, or another process has
+        them for a moment to cancel them.
+
+        Raises:
+            JournalError: It still cannot be told.
+        """
+        if self.kept is None:
+            return
+        for job in [running.job for running in self._open]:
+            if not self._backend._has(job) and not job.state.is_final:
+                job.reconcile()
 
     def _listen(self) -> None:
         """Hear whether another process has asked to cancel the batch."""

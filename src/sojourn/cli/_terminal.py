@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from sojourn.drawing._canvas import columns
@@ -35,6 +37,21 @@ class OutputLostError(Exception):
     def unwanted(self) -> bool:
         """Whether the reader simply had enough."""
         return isinstance(self.error, BrokenPipeError)
+
+
+class BrokenOffError(SojournError):
+    """What was begun cannot go on; one line says why and what would help."""
+
+
+class Lines(logging.Handler):
+    """Says in a line on the standard error what sojourn logs; a person need not see where it was raised."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it."""
+        error = record.exc_info[1] if record.exc_info else None
+        told = f"{record.getMessage()}{f': {error}' if error else ''}"
+        with suppress(OutputLostError):
+            say(f"sojourn: {in_one_line(told)}\n", sys.stderr)
 
 
 def inert(text: str) -> str:
@@ -105,3 +122,17 @@ def keep_writing() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
+
+
+@contextmanager
+def logging_in_lines() -> Iterator[None]:
+    """Say in lines what is logged meanwhile."""
+    logger, handler = logging.getLogger("sojourn"), Lines(logging.WARNING)
+    before = logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.propagate = before
+        logger.removeHandler(handler)
