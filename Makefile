@@ -12,11 +12,12 @@ PYTHON := $(PYTHON)
 ENVIRONMENT := $(PYTHON) tests/make/environment.py
 DEV := .venv/bin
 
-.PHONY: help run test check mutants bench docs gallery picture clean
+.PHONY: help run run-qiskit test check mutants bench docs gallery picture clean
 .PHONY: python dev check-format check-lint check-layers check-mypy check-pyright check-spelling check-docs check-coverage
 
 help:
 	@echo 'make run    run the example of the README and a batch of commands, and show what happens'
+	@echo 'make run-qiskit  run a batch of circuits on Qiskit Aer, show the counts, and draw what happened'
 	@echo 'make test   run the test suite on every CPython 3.11, 3.12 and 3.13 found here'
 	@echo 'make check  format, lint, layers, types, spelling, docs; make check-coverage measures coverage'
 	@echo 'make mutants  make mistakes in copies of the core and in graphs, and see that each is noticed'
@@ -30,6 +31,10 @@ run: python
 	@$(ENVIRONMENT) .venv-run --extra cli
 	@.venv-run/bin/python tests/make/first_minute.py README.md
 	@.venv-run/bin/python tests/make/batch.py docs/examples/batch.txt .run
+
+run-qiskit: python
+	@$(ENVIRONMENT) .venv-run-qiskit --extra qiskit --requirements tests/make/qiskit-requirements.txt
+	@.venv-run-qiskit/bin/python tests/make/qiskit_batch.py docs/examples/qiskit_circuits .run-qiskit
 
 test: python
 	@$(PYTHON) tests/make/suite.py $(ARGS)
@@ -92,6 +97,6 @@ dev: python
 	@$(ENVIRONMENT) .venv --group dev
 
 clean:
-	rm -rf .venv .venv-* .bench .run .gallery .coverage .coverage.* .docs-build .hypothesis .import_linter_cache \
+	rm -rf .venv .venv-* .bench .run .run-qiskit .gallery .coverage .coverage.* .docs-build .hypothesis .import_linter_cache \
 		.mypy_cache .pytest_cache .results .ruff_cache dist
 	find src tests docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -34,6 +34,9 @@ myst_heading_anchors = 3
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+# The pages are built without it; what needs it is described all the same.
+autodoc_mock_imports = ["qiskit"]
+nitpick_ignore = [("py:class", "qiskit.providers.JobStatus")]
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 python_maximum_signature_line_length = 100

@@ -32,16 +32,16 @@ def test_every_place_of_a_file_is_made_wrong_and_its_words_are_left_alone() -> N
     found = mutations(EXAMPLE)
 
     assert [each.name for each in found] == [
-        "count: False -> True",
-        "count: many == 0 or twice -> (not (many == 0 or twice))",
-        "count: many == 0 or twice -> (many == 0 and twice)",
-        "count: many == 0 -> (many != 0)",
-        "count: 0 -> 1",
+        "count: False -> True | def count(many: int, *, twice: bool = False) -> int:",
+        "count: many == 0 or twice -> (not (many == 0 or twice)) | if many == 0 or twice:",
+        "count: many == 0 or twice -> (many == 0 and twice) | if many == 0 or twice:",
+        "count: many == 0 -> (many != 0) | if many == 0 or twice:",
+        "count: 0 -> 1 | if many == 0 or twice:",
         'count: raise ValueError(f"not {many + 1}") -> pass',
         "count: self.kept = many -> pass",
         "count: told(many) -> pass",
         "count: return many + many -> return None",
-        "count: many + many -> (many - many)",
+        "count: many + many -> (many - many) | return many + many",
     ]
     for each in found:
         ast.parse(each.text)

@@ -648,6 +648,15 @@ class TestAttempts:
 
         assert (job.state.name, job.attempt, job.history) == (state, 1, before)
 
+    @pytest.mark.parametrize("state", FINALS)
+    def test_the_same_end_of_a_later_attempt_agrees(self, state: str) -> None:
+        job = brought_to(part(), SHOP_WAYS, state)
+
+        assert job.observe(JobStatus(state), attempt=2) is Outcome.UNCHANGED
+
+        assert job.attempt == 1
+        assert job.anomalies == ()
+
     def test_an_absurd_attempt_costs_nothing(self) -> None:
         job = brought_to(part(), SHOP_WAYS, "RUNNING")
 

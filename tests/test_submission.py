@@ -673,6 +673,8 @@ class TestReconciling:
 
         assert job.state is BaseJob.RUNNING
         assert backend.asked.count("submit") == 1
+        backend.script(poll=["DONE"])
+        assert job.done(), "nothing is in doubt any more, so it is polled"
 
     def test_a_job_that_reports_have_moved_gets_its_native_id_still(self) -> None:
         job, backend = uncertain_job(find=["native-9"])

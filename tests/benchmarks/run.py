@@ -37,6 +37,8 @@ ROWS = {
     "waking": ("threads", "waking"),
     "noop": ("local", "noop"),
     "ten-thousand": ("local", "ten_thousand"),
+    "exhaustion": ("kit", "exhaustion"),
+    "tiers": ("kit", "tiers"),
     "import": ("imports", "import_time"),
     "pictures": ("pictures", "speed"),
     "crossings": ("pictures", "crossings"),

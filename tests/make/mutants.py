@@ -55,7 +55,8 @@ FILES = {
 ASKED = (
     *("triggers", "observations", "submission", "cancelling", "waiting", "results", "looking"),
     *("outsiders", "journal_protocol", "snapshots", "contract", "lifecycle", "declaring", "ids"),
-    *("logging", "asyncio", "engine", "fork", "kit_faulty", "illegal_transitions"),
+    *("logging", "asyncio", "journals", "journal_recovery", "journal_handles", "engine", "fork"),
+    *("kit_faulty", "illegal_transitions"),
 )
 #: Imported once, before the forks.
 PRELOADED = ("asyncio", "hypothesis.stateful", "http.client", "transitions", "_pytest.pytester")

@@ -16,18 +16,22 @@ class Mutation:
         where: Name of the class and function that it is in.
         right: What is there.
         wrong: What takes its place.
+        line: The line that it begins in.
         text: The whole file with the mistake.
     """
 
     where: str
     right: str
     wrong: str
+    line: str
     text: str
 
     @property
     def name(self) -> str:
         """What was changed where, in one line that stays when lines move."""
-        return f"{self.where}: {' '.join(self.right.split())} -> {' '.join(self.wrong.split())}"
+        right, wrong = " ".join(self.right.split()), " ".join(self.wrong.split())
+        place = "" if right.startswith(self.line) else f" | {self.line}"
+        return f"{self.where}: {right} -> {wrong}{place}"
 
 
 _COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -188,4 +192,5 @@ class _Finder(ast.NodeVisitor):
         right = data[begin:end].decode()
         text = (data[:begin] + wrong.encode() + data[end:]).decode()
         where = ".".join(self.names) or "module"
-        self.found.append(Mutation(where, right, wrong, text))
+        line = self.text.splitlines()[node.lineno - 1].strip()
+        self.found.append(Mutation(where, right, wrong, line, text))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,13 +19,22 @@ from qiskit.providers import JobStatus, JobV1
 from qiskit.providers.exceptions import JobError, JobTimeoutError
 from qiskit_aer.jobs import AerJob
 from qiskit_ibm_runtime import RuntimeJobV2
+from qiskit_ionq.constants import APIJobStatus
 from qiskit_ionq.exceptions import IonQJobFailureError
 
 import sojourn
+import sojourn.backends.qiskit as sojourn_qiskit
 from job_doubles import ManualClock, manual_clock
 from qiskit_oracle import assert_legal
 from qiskit_wild import IonQ, Service, bell, scripted, service
-from sojourn.backends.qiskit import AdoptedJob, QiskitJob, adopt
+from sojourn.backends.qiskit import (
+    BRAKET_STATUS_MAP,
+    IBM_STATUS_MAP,
+    IONQ_STATUS_MAP,
+    AdoptedJob,
+    QiskitJob,
+    adopt,
+)
 from sojourn.errors import BackendError, IllegalTransitionError, JobFailedError, UnknownStatusError
 from sojourn.testing import JobConformance
 
@@ -167,19 +178,16 @@ def test_an_exception_that_is_in_no_map_is_a_backend_error() -> None:
     assert job.status() is JobStatus.DONE
 
 
-def test_why_it_failed_is_its_message_or_what_its_result_raises() -> None:
+def test_why_it_failed_is_its_message() -> None:
     class WithMessage(Foreign):
         def error_message(self) -> str:
             return "no such gate"
 
-    class Raising(Foreign):
         def result(self) -> str:
-            raise ZeroDivisionError("in the simulation")
+            raise AssertionError("it might wait")
 
-    for kind, text in ((WithMessage, "no such gate"), (Raising, "in the simulation")):
-        job = adopt(kind("ERROR"))
-        with pytest.raises(JobFailedError, match=text):
-            job.result()
+    with pytest.raises(JobFailedError, match="no such gate"):
+        adopt(WithMessage("ERROR")).result()
 
 
 @pytest.mark.parametrize(
@@ -469,3 +477,45 @@ def test_an_ionq_job_whose_status_raises_is_adopted(ionq: Any) -> None:
     with pytest.raises(JobFailedError, match="the trap is empty"):
         job.result()
     assert_legal(job)
+
+
+# The maps of three services.
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "qiskit.md"
+
+
+@pytest.mark.parametrize("name", ["IBM_STATUS_MAP", "IONQ_STATUS_MAP", "BRAKET_STATUS_MAP"])
+def test_the_reference_tells_of_every_word_what_the_map_says(name: str) -> None:
+    text = REFERENCE.read_text("utf-8").split(f"autodata:: {name}")[1].split("autodata::")[0]
+    told = {
+        word: place
+        for words, place in re.findall(r"^\| (`.+?`) \| (\w+) \|", text, re.MULTILINE)
+        for word in re.findall(r"`(.+?)`", words)
+    }
+
+    assert told == {word: place.name for word, place in getattr(sojourn_qiskit, name).items()}
+
+
+def test_the_map_of_ibm_knows_the_word_that_made_waits_endless() -> None:
+    job = adopt(
+        runtime_job(Client("Running", "Cancelled - Ran too long")), status_map=IBM_STATUS_MAP
+    )
+
+    job.wait_for_final_state(timeout=30)
+
+    assert job.status() is JobStatus.ERROR
+
+
+def test_the_map_of_ionq_has_every_word_of_its_provider() -> None:
+    assert {each.value for each in APIJobStatus} <= set(IONQ_STATUS_MAP)
+
+
+def test_a_task_that_is_being_cancelled_stays_where_it_is() -> None:
+    for before, told in (("QUEUED", JobStatus.QUEUED), ("RUNNING", JobStatus.RUNNING)):
+        job = adopt(
+            Foreign("CREATED", before, "CANCELLING", "CANCELLED"), status_map=BRAKET_STATUS_MAP
+        )
+
+        seen = [job.status() for _ in range(4)]
+
+        assert seen == [JobStatus.VALIDATING, told, told, JobStatus.CANCELLED]

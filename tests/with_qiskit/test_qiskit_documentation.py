@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 import test_documentation
-from test_documentation import EVERY_MODULE, MODULES, relative
+from test_documentation import EVERY_MODULE, EVERY_PAGE, MODULES, PAGES, relative
+
+
+@pytest.mark.parametrize("page", [page for page in EVERY_PAGE if page not in PAGES], ids=relative)
+def test_every_python_block_of_a_page_about_qiskit_runs(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test_documentation.test_every_python_block_of_a_page_runs(page, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from sojourn.errors import (
     SubmitUncertainError,
     UnknownStatusError,
 )
+from sojourn.journals.memory import MemoryJournal
 from sojourn.testing import JobConformance
 
 OURS = sojourn.JobStatus
@@ -760,3 +761,53 @@ def test_awaiting_uses_its_own_result() -> None:
 
 def test_a_picture_of_the_class_shows_the_validation() -> None:
     assert "VALIDATING" in sojourn.draw(Legacy)
+
+
+# With a journal.
+
+
+def test_a_journal_keeps_the_job_under_its_first_id() -> None:
+    journal = MemoryJournal()
+
+    class Kept(QiskitJob[Any]):
+        def submit(self) -> None:
+            self._job_id = "srv-17"
+
+        def status(self) -> Any:
+            return JobStatus.RUNNING
+
+    job = Kept("the backend", "mine-1", journal=journal, shots=7)
+    job.submit()
+    job.status()
+
+    story = journal.read("mine-1")
+    assert story is not None
+    assert [entry.dest for entry in story.entries] == ["QUEUED", "RUNNING"]
+    assert story.job.facts["native_id"] == "srv-17"
+    assert (job.job_id(), journal.read("srv-17")) == ("srv-17", None)
+
+
+def test_a_submit_that_only_refuses_leaves_no_claim_in_a_journal() -> None:
+    journal = MemoryJournal()
+
+    class Refusing(QiskitJob[Any]):
+        def submit(self) -> None:
+            raise NotImplementedError
+
+        def status(self) -> Any:
+            return JobStatus.RUNNING
+
+    job = Refusing("the backend", "mine-1", journal=journal)
+    with pytest.raises(NotImplementedError):
+        job.submit()
+
+    story = journal.read("mine-1")
+    assert story is not None
+    assert story.job.facts["claim"] == ""
+    assert job.status() is JobStatus.RUNNING
+
+
+@pytest.mark.parametrize("job_id", [None, "", "a" * 256], ids=["none", "empty", "long"])
+def test_a_job_with_a_journal_needs_an_id(job_id: Any) -> None:
+    with pytest.raises(ValueError, match="needs an id"):
+        QiskitJob("the backend", job_id, journal=MemoryJournal())

@@ -363,7 +363,12 @@ class _CommandSlot:
             self._keeper.remind(group.late, job.timeout)
         job.pid = group.pid
         if not isinstance(group, GatedGroup):
-            job.observe(JobStatus.RUNNING, reason=f"process {job.pid}")
+            try:
+                job.observe(JobStatus.RUNNING, reason=f"process {job.pid}")
+            except BaseException:  # by a callback of its class
+                group.stop("cancelled")
+                group.wait()
+                raise
         elif not self._let_go(job, group):
             return  # it was over before it could begin
         self._tell(job, group, group.wait())

@@ -104,8 +104,12 @@ class Holdings:
     def leave(self) -> None:
         """Need it no more."""
         self._needed.pop()
-        while not self._needed and self._calls:
-            self._calls.pop()()
+        while not self._needed:
+            try:
+                call = self._calls.pop()
+            except IndexError:
+                return
+            call()
 
 
 class Slots(Generic[J]):
@@ -201,7 +205,8 @@ class Slots(Generic[J]):
     def _launch(self, job: J) -> None:
         """Submit a job that nobody else has yet, so that little of the care of `submit` is needed."""
         if job._sj_book() is not None:
-            job.submit()  # written ahead
+            self._check_open(job.job_id())  # before anything of it is kept
+            job.submit()
             return
         job._sj_known().claim = SENT
         job._sj_rules.commands["submit"](job)
@@ -211,21 +216,24 @@ class Slots(Generic[J]):
         """Queue a job; what its ``_submit`` does."""
         job_id = job.job_id()
         with self._gate:
-            if trouble := self._closed_to(job_id):
-                raise CannotRunError(f"job {job_id!r}", trouble)
+            self._check_open(job_id)
+            if len(self._threads) < min(self._count, len(self._open) + 1):
+                self._start(job_id)
             self._open[job_id] = job
             self._waiting[job_id] = job
             self._queue.put(job)
-            if len(self._threads) < min(self._count, len(self._open)):
-                self._start()
 
-    def _closed_to(self, job_id: str) -> str:
-        """Return why a job of this name cannot be taken, or ``""``."""
+    def _check_open(self, job_id: str) -> None:
+        """Refuse a job of this name if it cannot be taken."""
         if self._elsewhere():
-            return f"the {self.kind} belongs to the process that forked this one; make one here"
-        if self._closed:
-            return f"the {self.kind} is closed; make a new one"
-        return "another job here has this id; choose one" if job_id in self._open else ""
+            why = f"the {self.kind} belongs to the process that forked this one; make one here"
+        elif self._closed:
+            why = f"the {self.kind} is closed; make a new one"
+        elif job_id in self._open:
+            why = "another job here has this id; choose one"
+        else:
+            return
+        raise CannotRunError(f"job {job_id!r}", why)
 
     def _find(self, job: J) -> str | None:
         """Tell whether a job was taken whose submission was interrupted."""
@@ -233,9 +241,6 @@ class Slots(Generic[J]):
         if self._open.get(job_id) is not job:
             return None
         self._queue.put(job)  # the interrupt may have come before that, and twice does no harm
-        with self._gate:
-            if not self._threads:
-                self._start()
         return job_id
 
     def _withdraw(self, job_id: str) -> bool:
@@ -299,17 +304,19 @@ class Slots(Generic[J]):
         """Whether this is a forked child; the threads and processes are those of its parent."""
         return os.getpid() != self._pid
 
-    def _start(self) -> None:
+    def _start(self, job_id: str) -> None:
         name = f"sojourn-{self.kind.split()[0]}-{len(self._threads) + 1}"
         served = (self._queue, self._holdings)
         thread = threading.Thread(target=_serve, args=served, name=name, daemon=True)
         self._holdings.join()
         try:
             thread.start()
-        except RuntimeError:
+        except RuntimeError as error:
             self._holdings.leave()
             if not self._threads:
-                raise
+                raise CannotRunError(
+                    f"job {job_id!r}", f"no thread can be started: {error}"
+                ) from error
             return  # the others will get to it
         self._threads.append(thread)
 
@@ -346,15 +353,16 @@ class Slots(Generic[J]):
     def _serve_one(self, job: J, slot: Slot[J]) -> None:
         """Run a job in a slot, unless it was cancelled; in the slot's thread."""
         job_id = job.job_id()
-        if self._running.setdefault(job_id, slot) is not slot:
-            return  # it was queued twice, and runs
+        over = self._open.get(job_id) is not job
+        if over or self._running.setdefault(job_id, slot) is not slot:
+            return  # it was queued twice
         try:
             slot.expect(job)
             if self._waiting.pop(job_id, None) is not None:
                 if job.state.status is JobStatus.INITIALIZING:
                     job.observe(JobStatus.QUEUED)  # submit() has not returned yet
                 slot.work(job)
-            elif self._open.get(job_id) is job:
+            else:
                 _end(job)  # cancel() took it out, and may not have come to say so
         finally:
             slot.expect(None)
@@ -370,8 +378,10 @@ def _serve(queue: SimpleQueue[Any], holdings: Holdings) -> None:
             if slot is None:
                 slot = job.backend()._slot()
             job.backend()._serve_one(job, slot)
-        except BaseException:  # noqa: BLE001  # a job that cannot even be reported harms no other
-            logger.exception("job %r: its end could not be reported", job.job_id())
+        except BaseException as error:  # noqa: BLE001  # what harms one job harms no other
+            logger.exception("job %r: what becomes of it cannot be reported", job.job_id())
+            if job._sj_book() is None and not job.state.is_final:
+                _end(job, error, JobStatus.ERROR)  # one with a journal is taken up again
         del job  # or it would be kept until the next one comes
     queue.put(None)
     if slot is not None:
@@ -384,10 +394,14 @@ def _let_go(queue: SimpleQueue[Any], holdings: Holdings) -> None:
     holdings.leave()
 
 
-def _end(job: BaseJob[Any], reason: str | None = None) -> None:
-    """Cancel a job that will never start."""
+def _end(
+    job: BaseJob[Any],
+    reason: str | BaseException | None = None,
+    status: JobStatus = JobStatus.CANCELLED,
+) -> None:
+    """End a job that has no other end: it never starts, or a callback of its class forbids it."""
     try:
-        job.observe(JobStatus.CANCELLED, reason=reason)
+        job.observe(status, reason=reason)
     except Exception:  # noqa: BLE001  # the other jobs have an end, too
         logger.exception("job %r: its end could not be reported", job.job_id())
 

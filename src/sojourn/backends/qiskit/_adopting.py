@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Any
 
 from sojourn._contract import nearest
@@ -126,11 +127,13 @@ class AdoptedJob(QiskitJob[Any]):
         except tuple(self.__dict__["_sj_errors"]) as error:
             places = self.__dict__["_sj_errors"]
             place = next(each for kind, each in places.items() if isinstance(error, kind))
-            return None if place is None else Observation(place, reason=error)
+            return None if place is None else Observation(self._sj_heard(place), reason=error)
         try:
             place = self._words.get(raw, raw)
         except TypeError:
             return raw  # no word at all, as the core will say
+        if isinstance(place, str):  # members of ours are texts, too
+            place = QiskitStatus.__members__.get(place, place)
         heard = self._sj_heard(place)
         failed = heard in (JobStatus.ERROR, self._sj_rules.states["ERROR"], "ERROR")
         return Observation(heard, reason=_reason(job)) if failed else heard
@@ -190,16 +193,16 @@ def _value(job: Any, name: str) -> Any:
 
 
 def _reason(job: Any) -> str | BaseException | None:
-    """Return why a job failed, as far as the object says: its message, or what its result raises."""
+    """Return why a job failed, as far as the object says without a wait."""
+    future = getattr(job, "_future", None)
+    if isinstance(future, Future) and future.done() and not future.cancelled():
+        return future.exception()
     told = getattr(job, "error_message", None)
     try:
         message = told() if callable(told) else told
-        if message:
-            return str(message)
-        _value(job, "result")
-    except Exception as error:  # noqa: BLE001  # whatever it raises is the reason
+    except Exception as error:  # noqa: BLE001  # whatever it raises is all that is known
         return error
-    return None
+    return str(message) if message else None
 
 
 def _places(name: str, given: Mapping[Any, Any] | None) -> dict[Any, Any]:
@@ -223,8 +226,6 @@ def _places(name: str, given: Mapping[Any, Any] | None) -> dict[Any, Any]:
             raise ValueError(
                 f"{name} leads from {key!r:.60} to {place!r:.60}; {nearest(known, states)}"
             )
-        elif isinstance(place, QiskitStatus | str) and not isinstance(place, JobStatus):
-            found[key] = QiskitStatus[known]
         else:
-            found[key] = place
+            found[key] = place if isinstance(place, State) else QiskitStatus[known]
     return found

@@ -104,11 +104,12 @@ class QiskitBackend(QiskitBackendV2):
         return tuple(sorted(live, key=lambda job: job.created_at))
 
     @in_qiskits_terms
-    def run(self, run_input: Any, **options: Any) -> CircuitJob:
+    def run(self, run_input: Any, *, job_id: str | None = None, **options: Any) -> CircuitJob:
         """Submit circuits.
 
         Args:
             run_input: A ``QuantumCircuit``, or a sequence of them.
+            job_id: What to call the job; by default a name that no other has.
             options: What the backend itself takes, ``shots`` among them.
 
         Returns:
@@ -128,7 +129,8 @@ class QiskitBackend(QiskitBackendV2):
                 "a circuit", f"the backend {self.name!r} is closed; make a new one"
             )
         kind = HereJob if self._pool is None else ApartJob
-        job = kind(self, f"{self._stamp}-{next(self._numbers)}", circuits, options)
+        name = f"{self._stamp}-{next(self._numbers)}" if job_id is None else job_id
+        job = kind(self, name, circuits, options)
         self._here.add(job)
         job.submit()
         return job

@@ -78,12 +78,15 @@ class QiskitJob(Observing[T], BaseJob[T], QiskitJobV1):
             backend: Where it will run.
             job_id: Its name, a text or a ``UUID``; ``None`` or ``""`` until it is known, and then
                 set as ``self._job_id``.
-            journal: Where its entries are kept so that they outlive the process.
+            journal: Where its entries are kept so that they outlive the process, under the id that
+                is given here, whatever the id is later.
             metadata: Notes of yours.
 
         Raises:
             TypeError: The id is none of these.
-            ValueError: It has characters that cannot be printed.
+            ValueError: It has characters that cannot be printed; or there is a journal, and no id
+                to keep the job under.
+            JournalError: It has a journal, and metadata that are not JSON.
         """
         if job_id is not None and not isinstance(job_id, str | UUID):
             raise TypeError(
@@ -96,6 +99,10 @@ class QiskitJob(Observing[T], BaseJob[T], QiskitJobV1):
         self._job_id = job_id
         self._sj_metadata = metadata
         if journal is not None:
+            if not job_id or self._sj_id != str(job_id):
+                raise ValueError(
+                    f"a job with a journal needs an id of 1 to 255 characters, not {job_id!r:.80}"
+                )
             self._sj_keep_in(journal)
 
     def backend(self) -> Any:

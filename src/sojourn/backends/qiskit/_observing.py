@@ -57,7 +57,8 @@ class Observing(Snapshots[T]):
     @_job_id.setter
     def _job_id(self, job_id: Any) -> None:
         self.__dict__["_job_id"] = job_id
-        self._sj_id = _shown(job_id)
+        if self._sj_book() is None:
+            self._sj_id = _shown(job_id)  # where there is a journal, the job is known to it already
 
     @property
     def _backend(self) -> Any:
@@ -128,7 +129,7 @@ class Observing(Snapshots[T]):
         if not self._sj_observes():
             return super()._sj_pollable()
         over = self.state.is_final or self._sj_sealed()
-        return not over and self._sj_claimed().kind not in ("sending", "uncertain")
+        return not over and self._sj_claimed().kind not in ("sending", "uncertain", "elsewhere")
 
     def _sj_check_waitable(self) -> None:
         elsewhere = self._sj_observes() and self._sj_has_id() and not self._sj_sealed()
@@ -173,6 +174,8 @@ class Observing(Snapshots[T]):
             if facts.claim.claimant is claimant:
                 self._sj_stage(claim="")
                 facts.claim = UNCLAIMED
+                self._sj_stage(claim="")
+                self._sj_try_to_keep_staged()
         return False
 
     def _sj_settle_loss(self, error: BaseException) -> None:
