@@ -352,12 +352,12 @@ class TestStoppingAProcess:
         assert not alive(number_in(tmp_path / "child"))
 
     def test_that_takes_too_long_is_an_error_that_says_so(self, tmp_path: Path) -> None:
-        with ProcessBackend(1, timeout=0.2, grace=PATIENCE) as backend:
+        with ProcessBackend(1, timeout=2, grace=PATIENCE) as backend:
             jobs = [backend.run(work.sleep_and_tidy, tmp_path), backend.run(work.give, 7)]
 
         error = lost(jobs[0])
-        assert (error.timeout, error.exit_code, error.signal) == (0.2, None, None)
-        assert str(error).endswith("sleep_and_tidy' has no answer: it timed out after 0.2 s")
+        assert (error.timeout, error.exit_code, error.signal) == (2, None, None)
+        assert str(error).endswith("sleep_and_tidy' has no answer: it timed out after 2 s")
         assert (tmp_path / "tidied").exists()
         assert jobs[1].result() == 7
 
@@ -398,13 +398,14 @@ def script(folder: Path, text: str) -> Iterator[subprocess.Popen[str]]:
     """Start a program; it ends with the block."""
     path = folder / "script.py"
     path.write_text(text)
+    paths = filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")])
     program = subprocess.Popen(
         [sys.executable, path, folder],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )
     with program:
         try:
@@ -441,8 +442,8 @@ LEFT_OPEN = {
     line = 'sleep 600 & echo $! > child.part; mv child.part child; echo $$ > pid.part; mv pid.part pid; wait'
     jobs = [backend.run(["sh", "-c", line]) for _ in range(2)]
     """,
-    "a command that does not listen": """
-    backend = CommandBackend(1, grace=0.1)
+    "a command that does not listen, however long it might": """
+    backend = CommandBackend(1, grace=3600)
     line = 'trap "" TERM; echo $$ > pid.part; mv pid.part pid; while :; do sleep 1; done'
     jobs = [backend.run(["sh", "-c", line]) for _ in range(2)]
     """,
@@ -467,7 +468,7 @@ class TestAProgram:
         ]
         assert not any(map(alive, pids))
 
-    @pytest.mark.parametrize("what", [name for name in LEFT_OPEN if "thread" not in name])
+    @pytest.mark.parametrize("what", ["a process", "a process that does not listen", "a command"])
     def test_that_drops_a_backend_keeps_nothing_of_it(self, tmp_path: Path, what: str) -> None:
         text = (
             f"{HEAD}\nif __name__ == '__main__':{LEFT_OPEN[what]}\n"
@@ -549,6 +550,27 @@ class TestAProgram:
         assert told == ("['CANCELLED', 'CANCELLED']\n", "")
         assert (tmp_path / "tidied").exists()
         assert not alive(pid)
+
+    def test_is_interrupted_although_the_signal_wakes_nobody(self, tmp_path: Path) -> None:
+        # The thread that gets the signal is not the one that handles it.
+        text = (
+            f"{HEAD}\nready = threading.Event()\n"
+            "def interrupt():\n"
+            "    ready.wait()\n"
+            "    time.sleep(0.2)  # the other one falls asleep; it does no harm if it has not\n"
+            "    signal.pthread_kill(threading.get_ident(), signal.SIGINT)\n"
+            "    work.look_until_asked_to_stop()\n"
+            "if __name__ == '__main__':\n"
+            "    try:\n"
+            "        with ThreadBackend(1) as backend:\n"
+            "            job = backend.run(interrupt)\n"
+            "            ready.set()\n"
+            "    except KeyboardInterrupt: print(job.state.name)\n"
+        )
+        with script(tmp_path, text) as program:
+            told = program.communicate(timeout=PATIENCE)
+
+        assert told == ("CANCELLED\n", "")
 
     def test_is_interrupted_twice_and_kills_what_runs(self, tmp_path: Path) -> None:
         text = (

@@ -210,6 +210,27 @@ def test_a_submission_that_was_interrupted_can_be_reconciled_and_runs_once(
     backend._queue.put(None)
 
 
+def test_one_that_was_queued_twice_does_not_take_the_place_of_another_of_its_name(
+    backend: ThreadBackend,
+) -> None:
+    calls: list[int] = []
+    backend._queue = Interrupted(after=True)
+    first = FunctionJob(backend, "mine", calls.append, (1,))
+    with pytest.raises(SubmitUncertainError):
+        first.submit()
+    blocker = backend.run(work.look_until_asked_to_stop)
+    first.reconcile()
+    until(lambda: blocker.running() and first.done())
+
+    second = FunctionJob(backend, "mine", calls.append, (2,))
+    second.submit()
+    blocker.cancel()
+
+    second.wait_for_final_state(PATIENCE)
+    assert (second.state.name, calls) == ("DONE", [1, 2])
+    backend._queue.put(None)
+
+
 def test_one_that_was_interrupted_and_forgotten_ends_with_its_backend() -> None:
     with ThreadBackend(1) as backend:
         backend._queue = Interrupted(after=False)
@@ -236,6 +257,28 @@ def test_a_function_may_run_others_and_close_its_own_backend() -> None:
     assert inner[0].result(PATIENCE) == 7
     backend.close()
     assert not any(thread.is_alive() for thread in backend._threads)
+
+
+class Quick(FunctionJob[Any]):
+    """A call that ends while it is still being asked to, and leaves its place to the next."""
+
+    def _cancel(self) -> bool | None:
+        self.metadata["end"].set()
+        until(lambda: not self.backend()._waiting)
+        return None
+
+
+def test_what_waits_does_not_take_the_place_of_what_is_stopped() -> None:
+    backend, end, calls = ThreadBackend(1), threading.Event(), []
+    first = Quick(backend, "mine", end.wait, metadata={"end": end})
+    first.submit()
+    jobs = [backend.run(calls.append, 7) for _ in range(2)]
+    until(first.running)
+
+    backend.close(cancel=True)
+
+    assert [job.state.name for job in jobs] == ["CANCELLED"] * 2
+    assert calls == []
 
 
 def test_what_listens_to_a_job_may_run_the_next(backend: ThreadBackend) -> None:

@@ -216,7 +216,6 @@ class CommandBackend(Slots[CommandJob]):
             raise CannotRunError("a command backend", "this system has no process groups")
         super().__init__(whole_number("slots", slots), journal)
         self._grace = seconds_of("grace", grace) or 0.0
-        self._patience = 2 * self._grace + 5.0
         self.folder: Path = _make_folder(folder)
         if folder is None:
             self._holdings.on_leaving(partial(shutil.rmtree, self.folder, ignore_errors=True))

@@ -88,7 +88,6 @@ class ProcessBackend(Slots[FunctionJob[Any]]):
         super().__init__(whole_number("workers", workers), journal)
         self._timeout = seconds_of("timeout", timeout)
         self._grace = seconds_of("grace", grace) or 0.0
-        self._patience = 2 * self._grace + 5.0
         self._keeper = Keeper()
         self._holdings.on_leaving(self._keeper.close)
 

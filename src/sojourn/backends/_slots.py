@@ -122,8 +122,8 @@ class Slots(Generic[J]):
     kind = "backend"
     job_classes: ClassVar[tuple[type[BaseJob[Any]], ...]] = ()
     """The classes of its jobs, for `sojourn.recover`."""
-    #: Seconds that an interpreter which exits waits for what it has told to stop.
-    _patience = 1.0
+    #: Seconds that an interpreter which exits waits for what it has told to stop, whatever its grace.
+    _patience = 5.0
 
     def __init__(self, slots: int, journal: Journal | None = None) -> None:
         """Start with no thread; they come with the jobs, and never more than there are slots."""
@@ -162,12 +162,7 @@ class Slots(Generic[J]):
         if self._elsewhere():
             return
         self._shut()
-        # The youngest first: what waits must not take the place of what is stopped.
-        for job in reversed(self.jobs):
-            if self._withdraw(job.job_id()):
-                _end(job, f"the {self.kind} was closed")
-            elif cancel:
-                _cancel(job)
+        self._withdraw_all(cancel=cancel)
         try:
             self._join(None)
         except BaseException:
@@ -325,6 +320,14 @@ class Slots(Generic[J]):
             self._closed = True
             self._queue.put(None)
 
+    def _withdraw_all(self, *, cancel: bool) -> None:
+        # The youngest first: what waits must not take the place of what is stopped.
+        for job in reversed(self.jobs):
+            if self._withdraw(job.job_id()):
+                _end(job, f"the {self.kind} was closed")
+            elif cancel:
+                _cancel(job)
+
     def _join(self, seconds: float | None) -> None:
         until = math.inf if seconds is None else _clock.monotonic() + seconds
         for thread in self._threads:
@@ -345,8 +348,7 @@ class Slots(Generic[J]):
         if self._elsewhere():
             return
         self._shut()
-        for job in reversed(self.jobs):
-            _cancel(job)
+        self._withdraw_all(cancel=True)
         self._join(self._patience)
         self._kill()
 

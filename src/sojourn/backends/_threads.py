@@ -33,6 +33,7 @@ class ThreadBackend(Slots[FunctionJob[Any]]):
     """
 
     kind = "thread backend"
+    _patience = 1.0  # nothing can be done about a function that does not look
 
     job_classes: ClassVar[tuple[type[BaseJob[Any]], ...]] = (FunctionJob,)
 
