@@ -66,8 +66,10 @@ check-docs: docs
 UNTRACED := --ignore=tests/test_signals.py --ignore=tests/test_planted_bugs.py
 
 check-coverage: dev
+	@$(ENVIRONMENT) .venv-qiskit --group qiskit
 	$(DEV)/coverage erase
 	$(DEV)/coverage run -m pytest $(UNTRACED) $(ARGS)
+	.venv-qiskit/bin/coverage run -m pytest tests/with_qiskit
 	$(DEV)/coverage combine --quiet
 	$(DEV)/coverage report
 
