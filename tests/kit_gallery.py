@@ -6,6 +6,7 @@ pass, however they look.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -431,6 +432,15 @@ class WaitsForWhatNobodySubmitted(BaseJob[Any]):
 class Oversleeps(BaseJob[Any]):
     def wait_for_final_state(self, timeout: float | None = None, *rest: Any, **more: Any) -> None:
         super().wait_for_final_state(None if timeout is None else timeout * 1.5, *rest, **more)
+
+
+@breaks("deadline-is-kept")
+class SleepsUntilItIsOver(BaseJob[Any]):
+    def wait_for_final_state(
+        self, timeout: Any = None, wait: float = 5, callback: Any = None
+    ) -> None:
+        while not self.in_final_state():
+            time.sleep(wait)
 
 
 @breaks("deadline-is-kept")

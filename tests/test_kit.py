@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from job_oracle import BASE, SHOP
 from kit_classes import CHECKSUM, command, function, part
 from kit_gallery import HONEST, PLANTED, Empty, Honest, Planted
 from machine_shop import MachineShopJob
-from sojourn import BaseJob, JobStatus, State, Transition
+from sojourn import BaseJob, JobStatus, Outcome, State, Transition
 from sojourn.backends import CommandJob, FunctionJob
 from sojourn.testing import (
     PROMISES,
@@ -157,6 +157,70 @@ def test_an_error_of_the_author_s_code_is_no_finding_and_no_pass() -> None:
     assert not report.ok
     assert any("ZeroDivisionError: in the author's code" in str(each) for each in report.errors)
     assert "_divide" in str(report.errors[0])
+
+
+def test_an_error_on_the_way_of_every_kind_is_told_with_its_place() -> None:
+    class Fragile(BaseJob[Any]):
+        looks = 0
+
+        def may(self, trigger: str, *args: Any, **kwargs: Any) -> bool:
+            if self.state.name == "RUNNING":
+                raise LookupError("may() is broken")
+            return super().may(trigger, *args, **kwargs)
+
+        def status(self) -> JobStatus:
+            raise ArithmeticError("status() is broken")
+
+    report = check_job_class(Fragile)
+
+    assert not report.ok
+    told = "\n".join(map(str, report.errors))
+    assert "LookupError: may() is broken\n  raised at    " in told
+    assert "ArithmeticError: status() is broken" in told
+    assert "in may\n  while        " in told
+    assert str(report).startswith("Fragile: ")
+
+
+def test_a_way_that_does_not_lead_there_again_is_noted() -> None:
+    class Moody(BaseJob[Any]):
+        reports = count()
+
+        def observe(self, raw: object, **more: Any) -> Any:
+            if next(self.reports) > 60:
+                return Outcome.UNCHANGED
+            return super().observe(raw, **more)
+
+    report = check_job_class(Moody)
+
+    assert any("does not always lead to " in note for note in report.notes), report
+
+
+def test_a_promise_that_is_broken_fails_its_test_and_no_other() -> None:
+    class Hasty(BaseJob[Any]):
+        def done(self) -> bool:
+            return self.in_final_state()
+
+    class Conformance(JobConformance):
+        job_class = Hasty
+
+    Conformance().test_promise("cancel-asks")
+    Conformance().test_no_error_on_the_way()
+    with pytest.raises(pytest.fail.Exception, match=r"(?s)status-agrees: done.*compared.*from   "):
+        Conformance().test_promise("status-agrees")
+
+
+def test_an_error_fails_the_test_that_there_is_none() -> None:
+    class Broken(BaseJob[Any]):
+        def _divide(self, event: Any) -> None:
+            raise ZeroDivisionError("in the author's code")
+
+        start = Transition(JobStatus.QUEUED, JobStatus.RUNNING, after="_divide")
+
+    class Conformance(JobConformance):
+        job_class = Broken
+
+    with pytest.raises(pytest.fail.Exception, match="ZeroDivisionError: in the author's code"):
+        Conformance().test_no_error_on_the_way()
 
 
 ONE = Empty("backend", "j-1")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from sojourn.errors import (
@@ -16,27 +14,10 @@ from sojourn.errors import (
 )
 from sojourn.lifecycle import JobStatus
 from sojourn.testing._calls import plain
-from sojourn.testing._manual_clock import ManualClock
+from sojourn.testing._no_time import no_time_passes
 from sojourn.testing._stage import Stage, raised
 
-__all__ = ["SCENARIOS", "no_time_passes"]
-
-
-@contextmanager
-def no_time_passes() -> Iterator[ManualClock]:
-    """Put a manual clock in place, which `time.sleep` moves, too."""
-    real = time.sleep
-    with ManualClock() as clock:
-
-        def sleep(seconds: Any) -> None:
-            clock.naps.append(seconds)
-            clock.now += seconds
-
-        time.sleep = sleep
-        try:
-            yield clock
-        finally:
-            time.sleep = real
+__all__ = ["SCENARIOS"]
 
 
 WAITS: tuple[tuple[str, Callable[[Any, float | None], Any]], ...] = (

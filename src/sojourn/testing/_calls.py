@@ -11,8 +11,8 @@ from sojourn.errors import SojournError
 from sojourn.history import Entry, Outcome
 from sojourn.lifecycle import JobStatus
 from sojourn.testing._doubles import ScriptedBackend, ScriptedJob
-from sojourn.testing._manual_clock import ManualClock
 from sojourn.testing._model import Model, Taken, Turn, World
+from sojourn.testing._no_time import no_time_passes
 from sojourn.testing._sketches import FINALS, Sketch
 
 __all__ = ["HOOKS", "SENT", "Call", "Desk", "assert_sound", "hooked", "plain", "taken", "unsound"]
@@ -139,10 +139,11 @@ class Call(NamedTuple):
 
     def _wait_once(self, job: Any, desk: Desk, told: Any = None) -> Any:
         desk.script(poll=[told])
-        return job.wait_for_final_state(timeout=0)
+        with no_time_passes():
+            return job.wait_for_final_state(timeout=0)
 
     def _wait_for(self, job: Any, desk: Desk, pushed: Any, after: float, timeout: float) -> Any:
-        with ManualClock() as clock:
+        with no_time_passes() as clock:
             clock.after(after, lambda: job.observe(pushed))
             return job.wait_for_final_state(timeout=timeout)
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from sojourn.errors import BackendError, SojournError
 from sojourn.lifecycle import JobStatus
-from sojourn.testing._awaiting import no_time_passes
 from sojourn.testing._calls import HOOKS, unsound
 from sojourn.testing._faulty import Fault, FaultyBackend
 from sojourn.testing._generation import faults
+from sojourn.testing._no_time import no_time_passes
 from sojourn.testing._report import Finding, FoundError, Ledger
 from sojourn.testing._subject import Setup, Subject
 from sojourn.testing._walking import quickly
