@@ -37,6 +37,8 @@ ROWS = {
     "waking": ("threads", "waking"),
     "noop": ("local", "noop"),
     "ten-thousand": ("local", "ten_thousand"),
+    "aer": ("circuits", "overhead"),
+    "waits": ("circuits", "waits"),
     "exhaustion": ("kit", "exhaustion"),
     "tiers": ("kit", "tiers"),
     "import": ("imports", "import_time"),
