@@ -255,6 +255,10 @@ class Slots(Generic[J]):
 
     # For jobs that have a journal.
 
+    def _abandon(self) -> None:
+        """Leave what runs to whoever takes it up; to be called right before this process ends."""
+        self._pid = -1  # from now on it belongs to another process, which closes nothing
+
     def _has(self, job: J) -> bool:
         """Whether a backend of this process is at a job, perhaps for another handle of it."""
         job_id = job.job_id()

@@ -175,7 +175,7 @@ class Batch:
             CannotRunError: A command is not there; nothing was started.
             RefusalError: A command or the timeout makes no sense, or another process looks after
                 the batch; nothing was started.
-            BrokenOffError: What happens cannot be kept any more; everything was stopped.
+            BrokenOffError: What happens cannot be kept any more; what runs was left running.
             JournalError: The batch cannot be kept; nothing was started.
         """
         began = time.monotonic()
@@ -214,9 +214,11 @@ class Batch:
         try:
             yield
         except JournalError as error:
+            # Nobody could be told that it was stopped; so this is as if we had been killed.
+            self._backend._abandon()
             raise BrokenOffError(
-                f"{error}; what ran was stopped, and as soon as the journal can be written, "
-                f"this goes on with: sojourn resume {self.kept and self.kept.batch_id}"
+                f"{error}; what runs is left running, and as soon as the journal can be written, "
+                f"it is taken up with: sojourn resume {self.kept and self.kept.batch_id}"
             ) from error
 
     def _submit(self, running: Running) -> None:
