@@ -72,15 +72,13 @@ class TestCommandJob(JobConformance):
         return command()
 
 
-@pytest.mark.parametrize(
-    "planted",
-    [
-        pytest.param(
-            each, marks=pytest.mark.once if each.tier == "ci" else (), id=each.cls.__name__
-        )
-        for each in PLANTED
-    ],
-)
+def marked(planted: Planted) -> Any:
+    """Ask every interpreter about threads only, which are what differs there."""
+    threads = planted.promise in ("calls-are-linearizable", "hooks-run-unlocked")
+    return pytest.param(planted, marks=() if threads else pytest.mark.once, id=planted.cls.__name__)
+
+
+@pytest.mark.parametrize("planted", [marked(each) for each in PLANTED])
 def test_a_planted_bug_is_found_by_the_name_of_its_promise(planted: Planted) -> None:
     ledger = Ledger()
 
@@ -96,11 +94,12 @@ def test_a_planted_bug_is_found_by_the_name_of_its_promise(planted: Planted) -> 
     caught[planted.tier] += 1
 
 
+@pytest.mark.once
 def test_the_gallery_is_large_and_every_bug_of_it_is_caught(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     quick, both = caught["quick"], caught["quick"] + caught["ci"]
-    with capsys.disabled():
+    with capsys.disabled():  # it is for whoever reads what the suite prints
         print(f"\nplanted bugs of {len(PLANTED)} caught: quick tier {quick}, ci tier {both}")
     assert len(PLANTED) >= 25
     assert len({planted.promise for planted in PLANTED}) >= 25

@@ -171,6 +171,7 @@ def _slots(test: Any) -> list[Any]:
     return list(marks[0].args[1]) if marks else [None]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.cls.__name__)
 def test_a_planted_bug_of_a_backend_is_found_by_the_name_of_its_promise(
     planted: Planted, tmp_path: Path
@@ -189,6 +190,7 @@ def test_a_planted_bug_of_a_backend_is_found_by_the_name_of_its_promise(
     caught.append(planted)
 
 
+@pytest.mark.once
 def test_every_promise_of_a_backend_is_broken_by_somebody_and_all_of_them_are_caught(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

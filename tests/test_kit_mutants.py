@@ -16,6 +16,8 @@ sys.path.append(str(MAKE))
 from mutants import FILES, SOURCE, SURVIVORS, reasons  # noqa: E402
 from mutation import mutations  # noqa: E402
 
+pytestmark = pytest.mark.once
+
 EXAMPLE = '''"""A module."""
 
 def count(many: int, *, twice: bool = False) -> int:
@@ -48,7 +50,6 @@ def test_every_place_of_a_file_is_made_wrong_and_its_words_are_left_alone() -> N
         assert each.text != EXAMPLE
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("shipped", SHIPPED[:1] + SHIPPED[4:5], ids=lambda each: each.cls.__name__)
 def test_every_change_of_one_edge_of_a_graph_is_noticed(shipped: Shipped) -> None:
     deaths = {mutant.name: how_it_died(shipped, mutant) for mutant in graph_mutants(shipped.cls)}

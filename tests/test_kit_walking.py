@@ -28,6 +28,9 @@ TestWalksOfTheMachineShop = machine_for(MachineShopJob, factory=new_part, expect
 TestWalksOfTheMachineShop.settings = settings(max_examples=30, deadline=None)
 
 
+pytestmark = pytest.mark.once
+
+
 @pytest.fixture(autouse=True)
 def _quietly() -> Any:
     with quiet():
@@ -146,7 +149,6 @@ def test_the_author_s_own_errors_end_a_walk_as_errors() -> None:
         assert "_divide" in str(problem)
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("honest", [Honest(ScriptedJob), Honest(Precheck), Honest(Restarts)])
 def test_no_backend_leads_an_honest_class_astray(honest: Honest) -> None:
     ledger = Ledger()
