@@ -263,7 +263,6 @@ REFUSED = {
     "forgetting an entry": ('DELETE FROM "transition"',),
     "forgetting a job": ("DELETE FROM job",),
     "a second job of one id": ("INSERT INTO job SELECT * FROM job WHERE id = 'j-3'",),
-    "a status that is none": ("UPDATE job SET status = 'LOST' WHERE id = 'j-3'",),
     "an entry of no job": (
         "INSERT INTO \"transition\" VALUES (99, 1, 1, 'x', 'a', 'b', 0, 'trigger', 0, NULL, 0)",
     ),
@@ -331,7 +330,8 @@ class TestDamage:
     @pytest.mark.parametrize(
         ("deed", "told"),
         [
-            ("DROP TRIGGER job_final", "the trigger job_final is not what it was"),
+            ("DROP TRIGGER job_moves", "the trigger job_moves is not what it was"),
+            ("UPDATE job SET status = 'LOST' WHERE id = 'j-3'", "job 'j-3' has the status 'LOST'"),
             ("CREATE TABLE more (a)", "the table more is none of a journal's"),
             ("UPDATE job SET native_id = 'x' WHERE id = 'j-3'", "job 'j-3' has a row"),
             ("UPDATE job SET metadata = 'x' WHERE id = 'j-3'", "job 'j-3' has a row"),

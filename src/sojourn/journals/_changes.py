@@ -39,11 +39,11 @@ _FACTS = (
 )
 
 
-def apply(connection: sqlite3.Connection, change: Change, kept: Kept | None = None) -> None:
+def apply(cursor: sqlite3.Cursor, change: Change, kept: Kept | None = None) -> None:
     """Make a change.
 
     Args:
-        connection: Where a transaction is open that writes.
+        cursor: On a connection where a transaction is open that writes.
         change: The change.
         kept: Where its result is, if it has one.
 
@@ -51,21 +51,22 @@ def apply(connection: sqlite3.Connection, change: Change, kept: Kept | None = No
         JournalConflictError: The job is not where the writer thinks; nothing has changed.
     """
     now = time.time_ns() // 1000
+    aside = change.facts or change.claims is not None or kept is not None
     if change.birth is not None:
-        _be_born(connection, change, now)
-    if change.facts or change.claims is not None or kept is not None:
-        _set_facts(connection, change, kept, now)
+        _be_born(cursor, change, now)
+    if aside:
+        _set_facts(cursor, change, kept, now)
     if change.entry is not None:
-        _step(connection, change, now)
+        _step(cursor, change, now)
     if change.anomaly is not None:
-        _note(connection, change)
+        _note(cursor, change)
 
 
 def _conflict(change: Change) -> JournalConflictError:
     return JournalConflictError(change.job_id, f"{change.state} after entry {change.version}")
 
 
-def _be_born(connection: sqlite3.Connection, change: Change, now: int) -> None:
+def _be_born(cursor: sqlite3.Cursor, change: Change, now: int) -> None:
     birth = change.birth
     assert birth is not None  # asked by the caller
     row: tuple[Any, ...] = (
@@ -79,15 +80,15 @@ def _be_born(connection: sqlite3.Connection, change: Change, now: int) -> None:
         *(None, "", 0, "", None, None, None),
         *("", None, None, None),
     )
-    made = connection.execute(_BIRTH, (birth.state, now, *row, seal(*row)))
+    made = cursor.execute(_BIRTH, (birth.state, now, *row, seal(*row)))
     if not made.rowcount:
         raise _conflict(change)
 
 
-def _step(connection: sqlite3.Connection, change: Change, now: int) -> None:
+def _step(cursor: sqlite3.Cursor, change: Change, now: int) -> None:
     entry = change.entry
     assert entry is not None  # asked by the caller
-    made = connection.execute(
+    made = cursor.execute(
         _STEP,
         (
             entry.dest,
@@ -102,11 +103,11 @@ def _step(connection: sqlite3.Connection, change: Change, now: int) -> None:
     )
     if not made.rowcount:
         raise _conflict(change)
-    connection.execute(_ENTRY, (*entry_row(change.job_id, entry), change.job_id))
+    cursor.execute(_ENTRY, (*entry_row(change.job_id, entry), change.job_id))
 
 
-def _set_facts(connection: sqlite3.Connection, change: Change, kept: Kept | None, now: int) -> None:
-    row = connection.execute(_SEALED, (change.job_id,)).fetchone()
+def _set_facts(cursor: sqlite3.Cursor, change: Change, kept: Kept | None, now: int) -> None:
+    row = cursor.execute(_SEALED, (change.job_id,)).fetchone()
     if row is None:
         raise _conflict(change)
     version, state, *sealed = row
@@ -118,23 +119,23 @@ def _set_facts(connection: sqlite3.Connection, change: Change, kept: Kept | None
     if "cancel_requested_at" in change.facts:
         facts["cancel_requested_at"] = micros(change.facts["cancel_requested_at"])
     values = (*facts.values(), *(result if kept is None else kept))
-    connection.execute(_FACTS, (*values, seal(*born, *values), now, change.job_id))
+    cursor.execute(_FACTS, (*values, seal(*born, *values), now, change.job_id))
 
 
-def _note(connection: sqlite3.Connection, change: Change) -> None:
+def _note(cursor: sqlite3.Cursor, change: Change) -> None:
     anomaly = change.anomaly
     assert anomaly is not None  # asked by the caller
-    found = connection.execute("SELECT number FROM job WHERE id = ?", (change.job_id,)).fetchone()
+    found = cursor.execute("SELECT number FROM job WHERE id = ?", (change.job_id,)).fetchone()
     if found is None:
         raise _conflict(change)
     at, raw, state, attempt, why, count, checksum = anomaly_row(change.job_id, anomaly)
-    again = connection.execute(
+    again = cursor.execute(
         "UPDATE anomaly SET count = ?, checksum = ? "
         "WHERE job = ? AND at = ? AND raw = ? AND state = ? AND attempt = ? AND why = ?",
         (count, checksum, found[0], at, raw, state, attempt, why),
     )
     if not again.rowcount:
-        connection.execute(
+        cursor.execute(
             "INSERT INTO anomaly SELECT ?, 1 + coalesce(max(number), 0), ?, ?, ?, ?, ?, ?, ? "
             "FROM anomaly WHERE job = ?",
             (found[0], at, raw, state, attempt, why, count, checksum, found[0]),

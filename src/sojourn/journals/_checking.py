@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from sojourn.errors import JournalFileError
 from sojourn.journals._results import Results
 from sojourn.journals._schema import COLUMNS, SCHEMA, anomaly_of, entry_of, job_of
+from sojourn.lifecycle import JobStatus
 
 __all__ = ["problems"]
 
@@ -60,6 +61,8 @@ def _jobs(connection: sqlite3.Connection, results: Results) -> Iterator[str]:
                 f"job {job_id!r} is {state} after {version} entries, and its {entries} entries "
                 f"lead to {last}"
             )
+        if status not in JobStatus.__members__:
+            yield f"job {job_id!r} has the status {status!r}, which is none"
         if (status in FINAL or state in FINAL) and state != status:
             yield f"job {job_id!r} is {state}, which cannot stand for {status}"
         if kept[0]:

@@ -50,6 +50,28 @@ class Turn:
             finally:
                 fcntl.flock(self._gate, fcntl.LOCK_UN)
 
+    def take(self) -> bool:
+        """Take the turn if nobody else has it or waits for it; tell whether it was taken."""
+        if not _QUEUES:
+            return True
+        self.open()
+        try:
+            fcntl.flock(self._gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            fcntl.flock(self._gate, fcntl.LOCK_UN)
+        return True
+
+    def give_back(self) -> None:
+        """Let the next one in."""
+        if _QUEUES:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -57,8 +79,7 @@ class Turn:
         traceback: TracebackType | None,
     ) -> None:
         """Let the next one in."""
-        if _QUEUES:
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
+        self.give_back()
 
     def close(self) -> None:
         """Close the files; a forked child does the same, or it would hold its parent's lock."""

@@ -2,7 +2,8 @@
 
 A caller leaves its change in a queue and sleeps until the writer has made it durable. While one
 commit waits for the disk the next changes gather, so that many callers share the next commit. An
-interrupt cannot reach the writer, so no commit is ever half decided.
+interrupt cannot reach the writer, so no commit is ever half decided. A caller that no interrupt can
+reach either, because it is not the main thread, and that finds nobody at work, does it itself.
 """
 
 from __future__ import annotations
@@ -90,6 +91,10 @@ class Writer:
         self._starting = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._closed = False
+        #: Held by whoever writes.
+        self._pen = threading.Lock()
+        #: Whether the latest commit had but one change; those of many are better made together.
+        self._alone = True
 
     def write(self, change: Change, kept: Kept | None) -> None:
         """Return when the change is durable.
@@ -106,6 +111,10 @@ class Writer:
         if self._thread is None:
             self._start()
         ticket = _Ticket(change, kept)
+        if self._may_write_here() and self._write_here(ticket):
+            if ticket.trouble is not None:
+                raise ticket.trouble
+            return
         try:
             self._queue.put(ticket)
             decided = ticket.ready.acquire(timeout=self._patience)
@@ -117,6 +126,29 @@ class Writer:
             self._give_up(ticket)
         if ticket.trouble is not None:
             raise ticket.trouble
+
+    def _may_write_here(self) -> bool:
+        return (
+            self._alone
+            and threading.get_ident() != threading.main_thread().ident
+            and self._queue.empty()
+            and self._pen.acquire(blocking=False)
+        )
+
+    def _write_here(self, ticket: _Ticket) -> bool:
+        """Write in the thread of the caller, which holds the pen; ``False`` if it is not our turn."""
+        try:
+            if self._closed or not self._turn.take():
+                return False
+            try:
+                ticket.take()
+                with inside:
+                    self._transact([ticket])
+            finally:
+                self._turn.give_back()
+        finally:
+            self._pen.release()
+        return True
 
     def close(self) -> None:
         """Write what was asked for, and end the thread."""
@@ -180,14 +212,16 @@ class Writer:
             self._write_all(batch)
             if end:
                 break
-        self._disconnect()
+        with self._pen:
+            self._disconnect()
 
     def _write_all(self, batch: list[_Ticket]) -> None:
         taken: list[_Ticket] = []
         try:
-            with self._turn:
+            with self._pen, self._turn:
                 taken = [ticket for ticket in batch if ticket.take()]
                 if taken:
+                    self._alone = len(taken) == 1
                     with inside:
                         self._transact(taken)
         except BaseException as error:  # noqa: BLE001  # whoever waits must be told
@@ -201,14 +235,17 @@ class Writer:
         """Make the changes of a batch in one transaction, and tell each what became of it."""
         try:
             connection = self._connected()
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")  # whoever wrote last was torn away
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             self._fail(batch, error)
             return
         answers: list[BaseException | None] = []
+        cursor = connection.cursor()
         for ticket in batch:
             try:
-                apply(connection, ticket.change, ticket.kept)
+                apply(cursor, ticket.change, ticket.kept)
                 answers.append(None)
             except JournalError as refusal:
                 answers.append(refusal)
