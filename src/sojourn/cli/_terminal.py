@@ -131,8 +131,14 @@ def logging_in_lines() -> Iterator[None]:
     before = logger.propagate
     logger.addHandler(handler)
     logger.propagate = False
+    broken_off = False
     try:
         yield
+    except BrokenOffError:
+        broken_off = True
+        raise
     finally:
-        logger.propagate = before
-        logger.removeHandler(handler)
+        # Threads that were left behind may have something to say until this process ends.
+        if not broken_off:
+            logger.removeHandler(handler)
+            logger.propagate = before
