@@ -519,3 +519,20 @@ def test_a_task_that_is_being_cancelled_stays_where_it_is() -> None:
         seen = [job.status() for _ in range(4)]
 
         assert seen == [JobStatus.VALIDATING, told, told, JobStatus.CANCELLED]
+
+
+def test_a_class_may_take_a_map_for_its_own() -> None:
+    class Task(QiskitJob[Any]):
+        status_map = IONQ_STATUS_MAP
+        words = ("submitted", "ready", "started", "completed")
+
+        def __init__(self) -> None:
+            super().__init__(None, "task-1")
+            self._word = scripted(list(self.words))
+
+        def status(self) -> Any:
+            return self._word()
+
+    job = Task()
+
+    assert [job.status().name for _ in job.words] == ["VALIDATING", "QUEUED", "RUNNING", "DONE"]

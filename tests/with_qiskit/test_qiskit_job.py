@@ -181,9 +181,10 @@ def test_validating_is_a_state_that_stands_for_queued() -> None:
 
 
 def test_statuses_may_be_told_by_name() -> None:
-    job = Legacy("VALIDATING", "RUNNING", "DONE")
+    names = ["VALIDATING", "QUEUED", "RUNNING", "DONE"]
+    job = Legacy(*names)
 
-    assert [job.status().name for _ in range(3)] == ["VALIDATING", "RUNNING", "DONE"]
+    assert [job.status().name for _ in names] == names
 
 
 def test_a_state_of_ones_own_agrees_with_the_member_that_it_stands_for() -> None:

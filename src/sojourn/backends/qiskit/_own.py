@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from sojourn._declaring import JobMeta
+from sojourn.backends.qiskit._sdk import QiskitStatus
+from sojourn.lifecycle import JobStatus
 
 __all__ = ["inside", "is_own", "own_calls", "take_over"]
 
@@ -97,9 +99,12 @@ def _move_status(cls: type, root: Any, own: Callable[..., Any]) -> None:
     def _poll(self: Any) -> Any:
         with _within(self, "status"):
             try:
-                return own(self)
+                answer = own(self)
             except tuple(self.status_errors) as error:
                 return self._sj_place_of(error)
+        # A member may be told by its name, if that means here what it means to Qiskit.
+        named = type(answer) is str and self.status_map.get(answer) is JobStatus.QUEUED
+        return QiskitStatus.QUEUED if named and answer == "QUEUED" else answer
 
     _install(cls, "status", status, _poll)
 

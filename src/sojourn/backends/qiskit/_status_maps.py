@@ -15,7 +15,7 @@ Places = Mapping[Any, State | JobStatus]
 
 IBM_STATUS_MAP: Places = MappingProxyType(
     {
-        "Queued": JobStatus.QUEUED,
+        "Queued": QiskitJob.QUEUED,
         "Running": JobStatus.RUNNING,
         "Completed": JobStatus.DONE,
         "Cancelled": JobStatus.CANCELLED,
@@ -32,7 +32,7 @@ IBM_STATUS_MAP: Places = MappingProxyType(
 IONQ_STATUS_MAP: Places = MappingProxyType(
     {
         "submitted": QiskitJob.VALIDATING,
-        "ready": JobStatus.QUEUED,
+        "ready": QiskitJob.QUEUED,
         "started": JobStatus.RUNNING,
         "running": JobStatus.RUNNING,
         "completed": JobStatus.DONE,
@@ -45,7 +45,7 @@ IONQ_STATUS_MAP: Places = MappingProxyType(
 BRAKET_STATUS_MAP: Places = MappingProxyType(
     {
         "CREATED": QiskitJob.VALIDATING,
-        "QUEUED": JobStatus.QUEUED,
+        "QUEUED": QiskitJob.QUEUED,
         "RUNNING": JobStatus.RUNNING,
         "COMPLETED": JobStatus.DONE,
         "FAILED": JobStatus.ERROR,
