@@ -375,3 +375,27 @@ class TestSharing:
         gate.open()
         assert asking.result() is JobStatus.DONE
         assert backend.asked == ["poll"]
+
+    def test_hooks_that_look_at_each_other_s_jobs_do_not_wait_for_each_other(self) -> None:
+        both_ask, both_have_looked = threading.Barrier(2), threading.Barrier(2)
+
+        class Twin(BaseJob[Any]):
+            other: Any = None
+
+            def _submit(self) -> None:
+                pass
+
+            def _poll(self) -> Any:
+                both_ask.wait(PATIENCE)
+                seen = self.other.status()
+                both_have_looked.wait(PATIENCE)
+                return "RUNNING" if seen == "QUEUED" else "ERROR"
+
+        one, two = Twin(None, "one"), Twin(None, "two")
+        one.other, two.other = two, one
+        for job in (one, two):
+            job.submit()
+
+        looks = [Background(job.status) for job in (one, two)]
+
+        assert [look.result() for look in looks] == [JobStatus.RUNNING] * 2

@@ -21,6 +21,7 @@ from sojourn.errors import (
     JobFailedError,
     JobSubmitError,
     JournalError,
+    ReentrantTransitionError,
     SubmitUncertainError,
 )
 
@@ -675,6 +676,23 @@ class TestReconciling:
         assert backend.asked.count("submit") == 1
         backend.script(poll=["DONE"])
         assert job.done(), "nothing is in doubt any more, so it is polled"
+
+    def test_a_declared_callback_may_not_ask(self) -> None:
+        class Curious(Remote):
+            start = Transition(JobStatus.QUEUED, JobStatus.RUNNING, after="_ask")
+
+            def _ask(self, event: Any) -> None:
+                self.reconcile()
+
+        backend = Backend(submit=[TimeoutError()], find=["native-9"])
+        job = Curious(backend, "j-1")
+        with pytest.raises(SubmitUncertainError):
+            job.submit()
+
+        with pytest.raises(ReentrantTransitionError):
+            job.observe("RUNNING")
+
+        assert backend.asked == ["submit"]
 
     def test_a_job_that_reports_have_moved_gets_its_native_id_still(self) -> None:
         job, backend = uncertain_job(find=["native-9"])

@@ -78,9 +78,10 @@ class TestEveryPair:
                 getattr(job, trigger)()
             assert (job.state.name, job.history) == (state, before)
 
-    def test_the_method_has_the_name_of_its_class(self) -> None:
+    def test_the_method_has_the_name_of_its_class_and_says_where_it_leads(self) -> None:
         assert part().mount.__qualname__ == "MachineShopJob.mount"
         assert part().start.__qualname__ == "MachineShopJob.start"
+        assert part().mount.__doc__ == "Fire 'mount': QUEUED -> SETUP."
 
     @pytest.mark.parametrize(("make", "ways", "table", "state", "trigger"), PAIRS)
     def test_what_is_legal_is_what_the_job_says_is_legal(
