@@ -169,6 +169,42 @@ def have_a_child_and_sleep() -> None:
         time.sleep(LONG)
 
 
+def leave_a_thread() -> None:
+    """Leave a thread for which the interpreter waits when it exits."""
+    threading.Thread(target=time.sleep, args=(LONG,)).start()
+
+
+def terminate_a_child() -> int:
+    """Fork a child, and return how it ends when it is asked to."""
+    child = os.fork()
+    if child == 0:
+        time.sleep(LONG)
+        os._exit(0)
+    os.kill(child, signal.SIGTERM)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+class Slow:
+    """It takes its time to be unpickled: until there is the file ``go``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> Any:
+        return wait_for_go, (self.folder,)
+
+
+def wait_for_go(folder: Path) -> Path:
+    write(folder / "pid", os.getpid())
+    while not (folder / "go").exists():
+        threading.Event().wait(0.005)
+    return folder / "ran"
+
+
+def touch(path: Path) -> None:
+    path.touch()
+
+
 def look_until_asked(folder: Path, then: str) -> str:
     """Look whether it is asked to stop; then return, stop, or fail."""
     (folder / "ready").touch()

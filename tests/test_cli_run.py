@@ -317,6 +317,7 @@ def test_what_was_left_in_the_background_is_killed_by_a_second_signal(folder: Pa
         group = number_in(folder / "left.pid")
         os.killpg(process.pid, signal.SIGINT)
         heard(process, "stopping")
+        until(lambda: not psutil.pid_exists(group))  # the leader; what it left goes on
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=PATIENCE)
 

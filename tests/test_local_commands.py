@@ -14,7 +14,8 @@ import pytest
 
 from job_doubles import Background
 from process_watching import PATIENCE, alive, number_in, until
-from sojourn.backends import CommandBackend, CommandJob
+from sojourn.backends import CommandBackend, CommandJob, _groups
+from sojourn.backends._groups import Group, Keeper
 from sojourn.errors import (
     CannotRunError,
     CommandError,
@@ -238,6 +239,50 @@ class TestCancelling:
             with pytest.raises(JobCancelledError, match="SIGKILL"):
                 job.result(timeout=PATIENCE)
             assert not alive(child)
+
+    def test_one_that_was_stopped_by_a_signal_hears_it_too(self, backend: CommandBackend) -> None:
+        job = backend.run(["sh", "-c", "kill -STOP $$; sleep 1000"])
+        until(lambda: job.pid and psutil.Process(job.pid).status() == psutil.STATUS_STOPPED)
+
+        job.cancel()
+
+        with pytest.raises(JobCancelledError, match="SIGTERM"):
+            job.result(timeout=PATIENCE)
+
+    def test_one_that_is_about_to_start_never_does(self, tmp_path: Path) -> None:
+        keeper = Keeper()
+        group = Group(keeper, PATIENCE)
+
+        assert group.stop("cancelled") is True
+
+        assert group.start(["touch", str(tmp_path / "touched")]) is False
+        assert group.pid is None
+        keeper.close()
+
+    def test_one_that_has_ended_and_is_not_reaped_yet_is_not_stopped(self) -> None:
+        keeper = Keeper()
+        group = Group(keeper, PATIENCE)
+        assert group.start(["true"])
+        until(lambda: not alive(group.pid or 0))
+
+        assert group.stop("cancelled") is False
+
+        assert (group.wait(), group.why) == (0, "")
+        keeper.close()
+
+    def test_one_that_another_part_of_the_program_reaps_is_an_error_that_says_so(
+        self, backend: CommandBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def reap_first(pid: int) -> bool:
+            os.waitpid(pid, 0)
+            return wait(pid)
+
+        wait = _groups._await_exit
+        monkeypatch.setattr(_groups, "_await_exit", reap_first)
+        job = backend.run(["true"])
+
+        assert ended(job) == ["ERROR"]
+        assert "another part of this program took its exit status" in str(job.error())
 
     def test_one_that_succeeds_all_the_same_is_done(
         self, backend: CommandBackend, tmp_path: Path

@@ -158,6 +158,15 @@ class TestAFunction:
 
         assert watch() is None
 
+    def test_whose_job_is_over_keeps_nobody_from_forgetting_it(self, either: Backend) -> None:
+        job = either.run(work.give, 7)
+        job.result(PATIENCE)
+        watch = weakref.ref(job)
+
+        del job
+
+        until(lambda: gc.collect() is not None and watch() is None)
+
 
 class TestAProcess:
     @pytest.mark.parametrize(
@@ -220,6 +229,12 @@ class TestAProcess:
 
         assert lost(job).signal == "SIGKILL"
         assert not alive(number_in(tmp_path / "child"))
+
+    def test_that_a_function_forks_ends_as_any_other_when_it_is_asked_to(
+        self, processes: ProcessBackend
+    ) -> None:
+        assert processes.run(work.terminate_a_child).result(PATIENCE) == -signal.SIGTERM
+        assert processes.run(work.give, 7).result(PATIENCE) == 7
 
     def test_serves_one_job_after_the_other(self) -> None:
         with ProcessBackend(1) as backend:
@@ -333,6 +348,39 @@ class TestStoppingAProcess:
         assert ended(job) == ["CANCELLED"]
         assert (tmp_path / "tidied").exists()
 
+    def test_before_it_has_read_the_call_keeps_the_call_from_being_made(
+        self, processes: ProcessBackend, tmp_path: Path
+    ) -> None:
+        job = processes.run(work.touch, work.Slow(tmp_path))
+        number_in(tmp_path / "pid")
+
+        job.cancel()
+        (tmp_path / "go").touch()
+
+        assert ended(job) == ["CANCELLED"]
+        assert not (tmp_path / "ran").exists()
+
+    def test_for_a_job_that_is_over_does_not_stop_the_next(
+        self, processes: ProcessBackend, tmp_path: Path
+    ) -> None:
+        first = processes.run(work.give, 7)
+        first.result(PATIENCE)
+        second = processes.run(work.sleep, tmp_path)
+        pid = number_in(tmp_path / "pid")
+        slot = processes._running[second.job_id()]
+
+        slot.stop(first)
+
+        assert (second.state.name, second.cancel_requested, alive(pid)) == ("RUNNING", False, True)
+        second.cancel()
+        assert ended(second) == ["CANCELLED"]
+
+    def test_at_the_end_does_not_wait_for_a_thread_that_a_function_has_left(self) -> None:
+        with ProcessBackend(1, grace=0.1) as backend:
+            job = backend.run(work.leave_a_thread)
+
+        assert job.done()
+
     def test_kills_it_with_all_that_it_has_started_after_the_grace(self, tmp_path: Path) -> None:
         with ProcessBackend(1, grace=0.1) as backend:
             job = backend.run(work.never_listen, tmp_path)
@@ -360,6 +408,12 @@ class TestStoppingAProcess:
         assert str(error).endswith("sleep_and_tidy' has no answer: it timed out after 2 s")
         assert (tmp_path / "tidied").exists()
         assert jobs[1].result() == 7
+
+    def test_is_not_remembered_when_the_call_was_in_time(self) -> None:
+        with ProcessBackend(1, timeout=3600) as backend:
+            backend.run(work.give, 7).result(PATIENCE)
+
+            until(lambda: backend._keeper._due == {})
 
     def test_that_takes_too_long_is_an_error_whatever_it_then_answers(self, tmp_path: Path) -> None:
         with ProcessBackend(1, timeout=0.2, grace=PATIENCE) as backend:

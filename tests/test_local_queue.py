@@ -231,6 +231,19 @@ def test_one_that_was_queued_twice_does_not_take_the_place_of_another_of_its_nam
     backend._queue.put(None)
 
 
+def test_one_whose_cancelling_was_interrupted_is_cancelled_when_its_turn_comes(
+    backend: ThreadBackend,
+) -> None:
+    blocker = backend.run(work.look_until_asked_to_stop)
+    job = backend.run(int)
+    backend._withdraw(job.job_id())  # the interrupt came before the job was told
+
+    blocker.cancel()
+
+    job.wait_for_final_state(PATIENCE)
+    assert job.state.name == "CANCELLED"
+
+
 def test_one_that_was_interrupted_and_forgotten_ends_with_its_backend() -> None:
     with ThreadBackend(1) as backend:
         backend._queue = Interrupted(after=False)

@@ -46,11 +46,11 @@ class _Call:
 
 
 class _Stopping:
-    """Whether a worker is asked to stop, and whether a function is there to be told."""
+    """Whether this process is asked to stop, and whether a function is there to be told."""
 
-    worker = 0
     asked = False
     calling = False
+    forking = False
 
 
 def main(pipe: int, lifeline: int, leash: int) -> None:
@@ -67,8 +67,8 @@ def main(pipe: int, lifeline: int, leash: int) -> None:
     owner = Connection(pipe)
     try:
         owner.send_bytes(_prepare(owner.recv_bytes()))
-        _Stopping.worker = os.getpid()
         signal.signal(signal.SIGTERM, _stop)
+        os.register_at_fork(before=_hold, after_in_parent=_go_on, after_in_child=_be_ordinary)
         while not _Stopping.asked:
             job_id, _, payload = owner.recv_bytes().partition(b"\0")
             owner.send_bytes(_answer(job_id.decode(), payload))
@@ -89,25 +89,44 @@ def _die_with(leash: int) -> None:
 
 def _listen(lifeline: int) -> None:
     """See to it that a request to stop is heard, and end everything when the owner is gone."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     while os.read(lifeline, 1):
         # A signal that comes just before the main thread falls asleep does not wake it.
-        while not _Stopping.asked and signal.getsignal(signal.SIGTERM) is _stop:
+        while _is_unheard() and signal.getsignal(signal.SIGTERM) is _stop:
             time.sleep(NAP)
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
     os.killpg(0, signal.SIGKILL)
 
 
-def _stop(number: int, _frame: object) -> None:
-    if os.getpid() != _Stopping.worker:
-        # What a function has forked ends like any other process: StopRequested may hit it where
-        # exceptions are ignored, in the middle of a fork.
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-        return
+def _is_unheard() -> bool:
+    return _Stopping.calling or not _Stopping.asked
+
+
+def _stop(_number: int, _frame: object) -> None:
     _Stopping.asked = True
-    if _Stopping.calling:
+    if _Stopping.calling and not _Stopping.forking:
         _Stopping.calling = False  # once is enough: the second time it could hit the cleaning up
         raise StopRequested
+
+
+# What a function forks ends like any other process when it is asked to. Python forgets a signal that
+# a child gets before it has begun, and ignores what is raised in the middle of a fork.
+
+
+def _hold() -> None:
+    _Stopping.forking = True
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+
+def _go_on() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+    _Stopping.forking = False
+
+
+def _be_ordinary() -> None:
+    if signal.getsignal(signal.SIGTERM) is _stop:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _go_on()
 
 
 def _prepare(told: bytes) -> bytes:
