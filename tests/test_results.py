@@ -80,6 +80,18 @@ class TestOfAJobThatIsDone:
 
         assert backend.asked == ["submit", "poll", "poll", "poll", "fetch_result"]
 
+    def test_is_polled_for_at_once_where_there_is_no_deadline(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clock = manual_clock(monkeypatch)
+        job = Remote(Backend(poll=["DONE"]), "j-1")
+        job.submit()
+        before = clock.now
+
+        assert job.result() == "the result"
+
+        assert clock.now == before
+
     def test_is_what_was_given_where_nothing_can_be_fetched(self) -> None:
         result = ["counts"]
         job = brought_to(Pushed(None, "j-1"), BASE_WAYS, "RUNNING")

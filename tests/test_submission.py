@@ -128,6 +128,16 @@ class TestAccepted:
         assert job.submit() is None
         assert job.state is BaseJob.QUEUED
 
+    def test_it_has_a_token_of_its_own_for_life(self) -> None:
+        one, other = Pushed(None, "j-1"), Pushed(None, "j-1")
+
+        tokens = [one.submission_token, one.submission_token]
+        one.submit()
+
+        assert len(set(tokens)) == 1
+        assert one.submission_token == tokens[0] != other.submission_token
+        assert len(tokens[0]) == len(bytes.fromhex(tokens[0])) * 2 == 32
+
 
 class TestASecondCall:
     @pytest.mark.parametrize(
