@@ -275,6 +275,18 @@ def test_what_is_no_backend_is_refused(what: Any) -> None:
         QiskitBackend(AerSimulator(), processes=0)
 
 
+def test_many_threads_may_run_circuits_and_look_at_the_jobs() -> None:
+    backend = QiskitBackend(AerSimulator())
+
+    def run(_: int) -> int:
+        job = backend.run(bell(), shots=10)
+        assert all(isinstance(each, CircuitJob) for each in backend.jobs)
+        return sum(job.result(timeout=60).get_counts().values())
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(run, range(80))) == [10] * 80
+
+
 # In this process.
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from itertools import count
@@ -71,6 +72,7 @@ class QiskitBackend(QiskitBackendV2):
         self._stamp = f"{int(time.time()):x}-{secrets.token_hex(5)}"
         self._numbers = count(1)
         self._closed = False
+        self._gate = threading.Lock()
         self._here: WeakSet[CircuitJob] = WeakSet()
         self._pool: ProcessBackend | None = None
         if processes is not None:
@@ -100,7 +102,9 @@ class QiskitBackend(QiskitBackendV2):
     @property
     def jobs(self) -> tuple[CircuitJob, ...]:
         """The jobs that are not over, oldest first."""
-        live = [job for job in tuple(self._here) if not job.state.is_final]
+        with self._gate:
+            found = list(self._here)
+        live = [job for job in found if not job.state.is_final]
         return tuple(sorted(live, key=lambda job: job.created_at))
 
     @in_qiskits_terms
@@ -131,7 +135,8 @@ class QiskitBackend(QiskitBackendV2):
         kind = HereJob if self._pool is None else ApartJob
         name = f"{self._stamp}-{next(self._numbers)}" if job_id is None else job_id
         job = kind(self, name, circuits, options)
-        self._here.add(job)
+        with self._gate:
+            self._here.add(job)
         job.submit()
         return job
 
