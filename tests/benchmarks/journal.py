@@ -225,9 +225,9 @@ def crowd(*, quick: bool) -> list[Result]:
         opened = perf_counter_ns() - began
         took = []
         for _ in range(5):
-            began = perf_counter_ns()
+            began = process_time_ns()
             found = journal.jobs(status=("INITIALIZING", "QUEUED", "RUNNING"))
-            took.append(perf_counter_ns() - began)
+            took.append(process_time_ns() - began)
         journal.close()
         size = path.stat().st_size
     what = f"{jobs} jobs, {transitions} transitions"
@@ -235,7 +235,7 @@ def crowd(*, quick: bool) -> list[Result]:
         Result(f"{what}: size on disk", size, "B", raw={"jobs": jobs}),
         Result(f"{what}: to open", opened, "ns"),
         Result(
-            f"{what}: to list {still_open} open ones",
+            f"{what}: to list {still_open} open ones, CPU",
             sorted(took)[len(took) // 2],
             "ns",
             goal=Goal(50e6, limit=True),

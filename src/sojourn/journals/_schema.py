@@ -228,7 +228,8 @@ def job_of(row: tuple[Any, ...]) -> KeptJob | None:
         return None
     job_id, class_name, backend, token, metadata, arguments, created_at = sealed[:7]
     facts = dict(zip(FACTS, sealed[7:14], strict=True))
-    facts["cancel_requested_at"] = _instant(facts["cancel_requested_at"])
+    if facts["cancel_requested_at"] is not None:
+        facts["cancel_requested_at"] = _instant(facts["cancel_requested_at"])
     return KeptJob(
         job_id,
         class_name,
@@ -238,8 +239,8 @@ def job_of(row: tuple[Any, ...]) -> KeptJob | None:
         version,
         attempt,
         token,
-        json.loads(metadata),
-        json.loads(arguments),
+        {} if metadata == "{}" else json.loads(metadata),  # as it mostly is
+        {} if arguments == "{}" else json.loads(arguments),
         _EPOCH + timedelta(microseconds=created_at),
         _EPOCH + timedelta(microseconds=changed_at),
         cast("KeptFacts", facts),
