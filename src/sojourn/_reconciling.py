@@ -13,7 +13,7 @@ from sojourn import _clock
 from sojourn._firing import Firing
 from sojourn._handle import describe, firing, logger
 from sojourn._rules import Evidence, Path
-from sojourn.errors import JobError
+from sojourn.errors import JobError, JournalConflictError
 from sojourn.history import (
     INFERRED,
     NOT_GIVEN,
@@ -116,29 +116,42 @@ class Reconciling(Firing):
         if attempt is not None:
             _check_attempt(attempt)
         detail = _detail(raw, reason)
-
-        def judge() -> Outcome:
-            if self._sj_sealed():
-                raise self._sj_denial("observe", self._sj_sealed())
-            verdict = self._sj_weigh(evidence, attempt, since)
-            if verdict is Outcome.CONFLICT:
-                self._sj_note_anomaly(evidence, raw, attempt, detail)
-            if isinstance(verdict, Outcome):
-                return verdict
-            payload: object = NOT_GIVEN
-            if "ERROR" in evidence.goals:
-                payload = (
-                    reason if isinstance(reason, BaseException) else JobError(reason or detail)
-                )
-            self._sj_follow(verdict, seconds, ("observation", False, detail, payload, 0))
-            return Outcome.ADVANCED
-
         try:
             with self._sj_lock:
-                return self._sj_decide(judge)
+                while True:
+                    try:
+                        return self._sj_judge(
+                            evidence, raw, seconds, attempt, reason, since, detail
+                        )
+                    except JournalConflictError:
+                        self._sj_reread()
         finally:
             if self._sj_watch is not None and not quiet:
                 self._sj_tell()
+
+    def _sj_judge(
+        self,
+        evidence: Evidence,
+        raw: object,
+        seconds: float,
+        attempt: int | None,
+        reason: str | BaseException | None,
+        since: Record | None,
+        detail: str,
+    ) -> Outcome:
+        """Do what evidence asks for as things stand now, under the lock."""
+        if sealed := self._sj_sealed():
+            raise self._sj_denial("observe", sealed)
+        verdict = self._sj_weigh(evidence, attempt, since)
+        if verdict is Outcome.CONFLICT:
+            self._sj_note_anomaly(evidence, raw, attempt, detail)
+        if isinstance(verdict, Outcome):
+            return verdict
+        payload: object = NOT_GIVEN
+        if "ERROR" in evidence.goals:
+            payload = reason if isinstance(reason, BaseException) else JobError(reason or detail)
+        self._sj_follow(verdict, seconds, ("observation", False, detail, payload, 0))
+        return Outcome.ADVANCED
 
     def _sj_weigh(
         self, evidence: Evidence, attempt: int | None, since: Record | None
