@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -79,8 +80,17 @@ class Book:
 
 
 def name_of_class(cls: type) -> str:
-    """Return what a journal calls a job class."""
-    return f"{cls.__module__}:{cls.__qualname__}"
+    """Return what a journal calls a job class: where it is to be found, by its public name if it has one.
+
+    A journal is kept for longer than the private file in which a class happens to be written.
+    """
+    module, name = cls.__module__, cls.__qualname__
+    while module.rpartition(".")[2].startswith("_"):
+        package = module.rpartition(".")[0]
+        if getattr(sys.modules.get(package), name, None) is not cls:
+            break
+        module = package
+    return f"{module}:{name}"
 
 
 def name_of_backend(backend: object) -> str:
