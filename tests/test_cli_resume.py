@@ -16,9 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli_process import QUIET, Told, Typed
+from cli_process import QUIET, Told, Typed, sojourn
 from process_watching import PATIENCE, alive, number_in, until
 from sojourn import BaseJob
+from sojourn.backends import CommandBackend
 from sojourn.cli import main
 from sojourn.history import KeptJob, replay
 from sojourn.journals.sqlite import SQLiteJournal
@@ -148,7 +149,7 @@ def test_a_killed_batch_is_finished_and_nothing_runs_twice(typed: Typed) -> None
     assert runs() == dict.fromkeys(names, 1)
     assert statuses() == {**dict.fromkeys(names, "DONE"), "three": "ERROR"}
     assert jobs()["batch"].status == "ERROR"
-    assert Path(jobs()["three"].metadata["folder"], "stdout").read_text() == "out\n"
+    assert Path(jobs()["three"].arguments["folder"], "stdout").read_text() == "out\n"
     check_the_journal()
     assert typed("resume", *JOURNAL).stdout == "there is nothing to resume\n"
 
@@ -339,6 +340,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("first", [4, 5, 9, 12, 13, 14])
 def test_where_the_journal_fails_for_good_the_batch_can_be_resumed(
     typed: Typed, first: int
@@ -538,6 +540,26 @@ def test_a_batch_whose_owner_was_killed_while_it_was_to_be_cancelled_is_not_gone
     assert statuses() == {"a": "CANCELLED", "b": "CANCELLED"}
     assert jobs()["batch"].status == "CANCELLED"
     assert runs() == {"a": 1}
+
+
+def test_a_command_of_any_other_program_is_shown_and_cancelled_by_its_name(typed: Typed) -> None:
+    with (
+        SQLiteJournal("j") as journal,
+        CommandBackend(1, folder="out", journal=journal) as backend,
+    ):
+        job = backend.run(["sh", "-c", "echo so far; echo $$ > pid; exec sleep 600"], name="nap")
+        pid = number_in(Path("pid"))
+
+        listed = typed("jobs", *JOURNAL)
+        shown = typed("show", "nap", *JOURNAL)
+        told = sojourn("cancel", "nap", *JOURNAL)
+
+        assert listed.stdout.endswith("  sh -c 'echo so far; echo $$ > pid; exec sleep 600'\n")
+        assert "\nclass    sojourn.backends:CommandJob\n" in shown.stdout
+        assert "\n  | so far\n" in shown.stdout
+        assert (told.returncode, told.stdout) == (0, f"{job.job_id()}  CANCELLED\n")
+        assert job.cancelled()
+    assert not alive(pid)
 
 
 def test_what_is_over_stays_as_it_is(typed: Typed) -> None:

@@ -12,6 +12,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
+from sojourn._book import name_of_class
 from sojourn._owner import is_alive
 from sojourn.backends._commands import CommandJob, _safe
 from sojourn.cli._batch import Task
@@ -46,9 +47,17 @@ def batch_of(job: KeptJob) -> str:
 
 
 def short_name(job: KeptJob) -> str:
-    """Return what a job is called in its batch; its id, if it has none."""
+    """Return what people call a job: its name in its batch, or that of its command; its id, if it has none."""
     batch = job.metadata.get("batch")
-    return job.job_id.removeprefix(f"{batch}.") if isinstance(batch, str) else job.job_id
+    if isinstance(batch, str):
+        return job.job_id.removeprefix(f"{batch}.")
+    name = job.arguments.get("name")
+    return name if is_command(job) and isinstance(name, str) else job.job_id
+
+
+def is_command(job: KeptJob) -> bool:
+    """Tell whether a job is a command of this machine."""
+    return job.class_name == name_of_class(CommandJob)
 
 
 def go_on_with(job: CommandJob) -> None:
@@ -231,5 +240,4 @@ class Kept:
             "shown": task.shown,
             "source": self.job.metadata["source"],
             "line": task.line,
-            "folder": str(self.folder_of(task)),
         }

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 
-from sojourn._book import name_of_class
-from sojourn.backends import CommandJob
 from sojourn.cli import _kept, _resuming, _running
-from sojourn.cli._batches import BATCH
+from sojourn.cli._batches import BATCH, is_command
 from sojourn.cli._terminal import RefusalError, inert, say
 from sojourn.history import KeptJob
 from sojourn.journals.sqlite import SQLiteJournal
@@ -25,7 +23,7 @@ def meant(journal: SQLiteJournal, name: str) -> KeptJob:
         RefusalError: It is no command and no batch, or there is none of this name.
     """
     job = _kept.find(journal, name).job
-    if not _is_command(job) and job.backend != BATCH:
+    if not is_command(job) and job.backend != BATCH:
         raise RefusalError(
             f"{inert(job.job_id)} is a job of {inert(job.backend)}, which sojourn cannot ask; "
             "only the program that runs it can cancel it"
@@ -33,20 +31,18 @@ def meant(journal: SQLiteJournal, name: str) -> KeptJob:
     return job
 
 
-def _is_command(job: KeptJob) -> bool:
-    return job.class_name == name_of_class(CommandJob)
-
-
 def cancel(journal: SQLiteJournal, job: KeptJob) -> bool:
     """Cancel a job and tell what became of it; return whether it is cancelled or was asked to stop."""
-    command = _is_command(job)
+    asked = True
     if job.status not in _running.FINALS:
-        (_resuming.cancel_command if command else _resuming.cancel_batch)(journal, job)
-        job = _await_end(journal, job)
+        asked = (_resuming.cancel_command if is_command(job) else _resuming.cancel_batch)(
+            journal, job
+        )
+        job = _await_end(journal, job) if asked else _kept.find(journal, job.job_id).job
     over = job.status in _running.FINALS
-    asked = "" if over else "; it was asked to stop, and is not over yet"
-    say(f"{inert(job.job_id)}  {job.status}{asked}\n")
-    return not over or job.status == "CANCELLED"
+    why = "; it was asked to stop, and is not over yet" if asked else "; it could not be stopped"
+    say(f"{inert(job.job_id)}  {job.status}{'' if over else why}\n")
+    return job.status == "CANCELLED" or (asked and not over)
 
 
 def _await_end(journal: SQLiteJournal, job: KeptJob) -> KeptJob:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from sojourn._keeping import _record_of
 from sojourn._snapshots import _restore
-from sojourn.cli._batches import batch_of, short_name
+from sojourn.cli._batches import batch_of, is_command, short_name
 from sojourn.cli._classes import find_class
 from sojourn.cli._kept import jobs, read
 from sojourn.cli._since import shown
@@ -51,6 +52,8 @@ def _is_over(job: KeptJob) -> bool:
 def what_it_is(job: KeptJob) -> str:
     """Return the command of a job, or what class it has."""
     command = job.metadata.get("shown")
+    if is_command(job) and not isinstance(command, str):
+        command = shlex.join(map(str, job.arguments.get("command") or ()))
     return in_one_line(command if isinstance(command, str) else job.class_name)
 
 

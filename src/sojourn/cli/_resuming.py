@@ -69,8 +69,8 @@ def go_on(kept: Kept, slots: int | None, views: Sequence[View]) -> _running.Batc
     return batch
 
 
-def cancel_batch(journal: SQLiteJournal, job: KeptJob) -> None:
-    """Cancel all of a batch, or ask its owner to do that.
+def cancel_batch(journal: SQLiteJournal, job: KeptJob) -> bool:
+    """Cancel all of a batch, or ask its owner to do that; tell whether that was possible.
 
     Raises:
         RefusalError: Another process was faster.
@@ -79,9 +79,13 @@ def cancel_batch(journal: SQLiteJournal, job: KeptJob) -> None:
     kept.ask_to_cancel()
     if kept.owner() is None:
         go_on(kept, None, ())
+    return True
 
 
-def cancel_command(journal: SQLiteJournal, job: KeptJob) -> None:
-    """Cancel a command, or ask its owner to do that; one that nobody looks after is waited for."""
+def cancel_command(journal: SQLiteJournal, job: KeptJob) -> bool:
+    """Cancel a command, or ask its owner to do that; tell whether that was possible.
+
+    One that nobody looks after is waited for.
+    """
     with CommandBackend(1, grace=_running.GRACE) as backend:
-        _batches.cancel(CommandJob.attach(backend, job.job_id, journal=journal))
+        return _batches.cancel(CommandJob.attach(backend, job.job_id, journal=journal))

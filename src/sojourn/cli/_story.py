@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from sojourn.cli._batches import BATCH
+from sojourn.cli._batches import BATCH, is_command
 from sojourn.cli._past import what_it_is
 from sojourn.cli._since import shown
 from sojourn.cli._terminal import in_one_line, inert, table
@@ -46,8 +46,9 @@ def told(journal: SQLiteJournal, story: Story) -> Iterator[str]:
 
 def _facts(job: KeptJob) -> Iterator[tuple[str, str]]:
     metadata, facts = job.metadata, job.facts
-    if isinstance(metadata.get("shown"), str):
+    if is_command(job):
         yield "command", what_it_is(job)
+        yield "in", in_one_line(str(job.arguments.get("cwd") or ""))
     line = metadata.get("line")
     source = in_one_line(str(metadata.get("source") or ""))
     yield "from", f"{source}, line {line}" if source and line else source
@@ -112,7 +113,7 @@ def _members(journal: SQLiteJournal, batch: KeptJob) -> Iterator[str]:
 
 
 def _result(journal: SQLiteJournal, job: KeptJob) -> Iterator[str]:
-    if not job.result_kind:
+    if not job.result_kind or is_command(job):  # of a command it is what comes below
         return
     yield ""
     try:
@@ -129,11 +130,12 @@ def _result(journal: SQLiteJournal, job: KeptJob) -> Iterator[str]:
 
 def _outputs(job: KeptJob) -> Iterator[str]:
     """Return the last lines of what a command wrote."""
-    folder = job.metadata.get("folder")
-    if not isinstance(folder, str) or job.backend == BATCH:
+    folder = job.arguments.get("folder")
+    if not is_command(job) or not isinstance(folder, str):
         return
+    own = folder if job.attempt == 1 else f"{folder}~{job.attempt}"
     for name in ("stdout", "stderr"):
-        path = Path(folder) / name
+        path = Path(own) / name
         lines, size = _tail(path)
         if size is None:
             continue
