@@ -13,27 +13,55 @@ from urllib.parse import quote
 from sojourn.errors import JournalFileError
 from sojourn.journals._schema import APPLICATION_ID, SCHEMA, VERSION
 
-__all__ = ["connect", "open_beside", "prepare", "sync_folder", "write_durably"]
+__all__ = ["connect", "open_beside", "prepare", "same_file", "sync_folder", "write_durably"]
 
 _MAGIC = b"SQLite format 3\0"
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
-def prepare(path: Path) -> None:
+def prepare(path: Path) -> os.stat_result:
     """Make sure that a file is a journal of ours, and make one where there is none.
+
+    Returns:
+        What tells the file from another one that somebody puts in its place.
 
     Raises:
         JournalFileError: It is something else, or others may read it; it was left as it is.
     """
     try:
+        # Looked for first: a file that comes with its journal meanwhile is not left over.
+        left = [each for each in (f"{path}-wal", f"{path}-journal") if os.path.lexists(each)]
         if not os.path.lexists(path):
+            _refuse_left(path, left)
             _create(path)
         for each in (path, *(Path(f"{path}-{end}") for end in ("wal", "shm", "journal"))):
             if os.path.lexists(each):
                 _check_file(each)
         _check_header(path)
+        return path.stat()
     except OSError as error:
         raise JournalFileError(str(path), error.strerror or str(error)) from error
+
+
+def _refuse_left(path: Path, left: list[str]) -> None:
+    """Refuse to make a journal beside the last changes of one that is gone.
+
+    SQLite would take them for changes of the new one.
+    """
+    if left:
+        raise JournalFileError(
+            str(path),
+            f"it is not there, and {left[0]!r} is, with the last changes of a journal that was; "
+            "put that journal back, or move what is left of it away",
+        )
+
+
+def same_file(path: str, known: os.stat_result) -> bool:
+    """Tell whether a file is still where it was, and no other one in its place."""
+    try:
+        return os.path.samestat(os.stat(path), known)  # noqa: PTH116  # asked at every commit
+    except OSError:
+        return False
 
 
 def _check_file(path: Path) -> None:

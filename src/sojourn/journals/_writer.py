@@ -8,6 +8,7 @@ reach either, because it is not the main thread, and that finds nobody at work, 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from typing import Any
 from sojourn.errors import JournalError, JournalUncertainError
 from sojourn.history import Change
 from sojourn.journals._changes import apply
+from sojourn.journals._files import same_file
 from sojourn.journals._forks import inside
 from sojourn.journals._results import Kept
 
@@ -70,6 +72,7 @@ class Writer:
     def __init__(
         self,
         path: str,
+        file: os.stat_result,
         connect: Callable[[], sqlite3.Connection],
         turn: Any,
         patience: float,
@@ -77,12 +80,14 @@ class Writer:
         """Prepare one; its thread comes with the first change.
 
         Args:
-            path: The journal, for messages.
+            path: The journal.
+            file: What tells its file from another in its place.
             connect: Opens a connection to write with.
             turn: A context manager that lets one process write at a time.
             patience: Seconds after which a change that nobody has begun to make is given up.
         """
         self.path = path
+        self._file = file
         self._connect = connect
         self._turn = turn
         self._patience = patience
@@ -95,6 +100,9 @@ class Writer:
         self._pen = threading.Lock()
         #: Whether the latest commit had but one change; those of many are better made together.
         self._alone = True
+        #: Changes that nobody waits for any more, and that may yet be made; under the lock below.
+        self._left: list[_Ticket] = []
+        self._leaving = threading.Lock()
 
     def write(self, change: Change, kept: Kept | None) -> None:
         """Return when the change is durable.
@@ -119,8 +127,9 @@ class Writer:
             self._queue.put(ticket)
             decided = ticket.ready.acquire(timeout=self._patience)
         except BaseException:
-            if not ticket.take():
-                ticket.ready.acquire(timeout=self._patience)  # it is being written just now
+            # If it cannot be withdrawn it is being written just now.
+            if not ticket.take() and not ticket.ready.acquire(timeout=self._patience):
+                self._leave(ticket)
             raise
         if not decided:
             self._give_up(ticket)
@@ -157,8 +166,9 @@ class Writer:
             thread, self._thread = self._thread, None
         self._queue.put(None)
         if thread is not None:
-            thread.join()
+            thread.join(self._patience)  # one that another process holds up is left to itself
         self._refuse_rest()
+        self._queue.put(None)
 
     def _start(self) -> None:
         with self._starting:
@@ -182,9 +192,27 @@ class Writer:
                 f"{self._patience:g} s; nothing has changed, try again"
             )
         if not ticket.ready.acquire(timeout=self._patience):
+            self._leave(ticket)
             raise JournalUncertainError(
                 ticket.change.job_id, f"the disk has not answered for {self._patience:g} s"
             )
+
+    def _leave(self, ticket: _Ticket) -> None:
+        with self._leaving:
+            self._left.append(ticket)
+
+    def check_settled(self, job_id: str) -> None:
+        """Make sure that no change of a job is still being made that nobody waits for.
+
+        Raises:
+            JournalUncertainError: One is, so that what is read now says nothing about it.
+        """
+        if not self._left:
+            return
+        with self._leaving:
+            self._left = [ticket for ticket in self._left if ticket.ready.locked()]
+            if any(ticket.change.job_id == job_id for ticket in self._left):
+                raise JournalUncertainError(job_id, "the disk has still not answered")
 
     def _refuse_rest(self) -> None:
         while True:
@@ -233,6 +261,10 @@ class Writer:
 
     def _transact(self, batch: list[_Ticket]) -> None:
         """Make the changes of a batch in one transaction, and tell each what became of it."""
+        if not same_file(self.path, self._file):
+            why = "somebody has removed it or put another in its place; put it back"
+            self._fail(batch, FileNotFoundError(why))
+            return
         try:
             connection = self._connected()
             if connection.in_transaction:

@@ -89,14 +89,14 @@ class SQLiteJournal:
         self._gate = threading.RLock()
         self._readers: list[sqlite3.Connection] = []
         self._results = Results(self.path)
-        prepare(self.path)
+        self._file = prepare(self.path)
         self._open()
         survive(self)
 
     def _open(self) -> None:
         self._turn = Turn(str(self.path))
         self._turn.open()
-        self._writer = Writer(str(self.path), self._connect_to_write, self._turn, self._patience)
+        self._writer = self._make_writer()
         with self._reading() as connection:
             connection.execute(f"SELECT {COLUMNS} FROM job LIMIT 0")
             connection.execute(_ENTRIES, ("", 0))
@@ -111,7 +111,12 @@ class SQLiteJournal:
         self._turn.close()  # or this process would hold its parent's turn
         self._readers = []
         self._turn = Turn(str(self.path))
-        self._writer = Writer(str(self.path), self._connect_to_write, self._turn, self._patience)
+        self._writer = self._make_writer()
+
+    def _make_writer(self) -> Writer:
+        return Writer(
+            str(self.path), self._file, self._connect_to_write, self._turn, self._patience
+        )
 
     def __repr__(self) -> str:
         """Name the file."""
@@ -131,7 +136,11 @@ class SQLiteJournal:
         self.close()
 
     def close(self) -> None:
-        """Write what was asked for and close the file; may be called again."""
+        """Write what was asked for and close the file; may be called again.
+
+        What cannot be written for as long as the journal's patience lasts, because another process
+        holds it up, is given up.
+        """
         with self._gate:
             if self._closed:
                 return
@@ -199,8 +208,10 @@ class SQLiteJournal:
         """Return a job with its entries numbered above ``after``; ``None`` if it is not there.
 
         Raises:
+            JournalUncertainError: A change of the job is still being made, after all this time.
             JournalFileError: It could not be read, or is damaged.
         """
+        self._writer.check_settled(job_id)
         with self._reading() as connection:
             found = connection.execute(f"SELECT {COLUMNS} FROM job WHERE id = ?", (job_id,))
             row = found.fetchone()

@@ -1,0 +1,129 @@
+"""What becomes of a journal whose file goes, whose disk does not answer, and which another process holds up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from job_doubles import Pushed
+from sojourn import BaseJob
+from sojourn.errors import JournalError, JournalFileError, JournalUncertainError
+from sojourn.journals._writer import Writer
+from sojourn.journals.sqlite import SQLiteJournal
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "jobs.journal"
+
+
+class TestAFileThatGoesWhileItIsOpen:
+    def test_acknowledges_nothing_more(self, path: Path, tmp_path: Path) -> None:
+        with SQLiteJournal(path) as journal:
+            job = Pushed(None, "j-1", journal=journal)
+            job.submit()
+            path.rename(tmp_path / "elsewhere")
+
+            with pytest.raises(JournalError, match=r"jobs\.journal.*nothing has changed"):
+                job.start()
+
+            assert job.state is BaseJob.QUEUED
+            (tmp_path / "elsewhere").rename(path)
+            assert job.start() is True
+            assert journal.history("j-1") == job.history
+
+    def test_is_not_mixed_up_with_the_one_in_its_place(self, path: Path) -> None:
+        with SQLiteJournal(path) as journal:
+            job = Pushed(None, "j-1", journal=journal)
+            job.submit()
+            for each in path.parent.glob("jobs.journal*"):
+                each.unlink()
+
+            with SQLiteJournal(path) as other:
+                with pytest.raises(JournalError, match="nothing has changed"):
+                    job.start()
+
+                assert other.jobs() == ()
+                assert other.check() == ()
+
+
+LEAVE = """
+import os, signal, sys
+from job_doubles import Pushed
+from sojourn.journals.sqlite import SQLiteJournal
+journal = SQLiteJournal(sys.argv[1])
+Pushed(None, "j-1", journal=journal).submit()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_last_changes_of_a_journal_that_is_gone_are_not_taken_for_those_of_a_new_one(
+    path: Path,
+) -> None:
+    search = os.pathsep.join((str(Path(__file__).parent), *sys.path))
+    env = {**os.environ, "PYTHONPATH": search}
+    subprocess.run([sys.executable, "-c", LEAVE, path], check=False, env=env)
+    journal, left = path.read_bytes(), Path(f"{path}-wal").read_bytes()
+    path.unlink()
+
+    with pytest.raises(JournalFileError, match=r"jobs\.journal-wal' is"):
+        SQLiteJournal(path)
+
+    assert not path.exists()
+    assert Path(f"{path}-wal").read_bytes() == left
+    path.touch(0o600)
+    path.write_bytes(journal)
+    with SQLiteJournal(path) as again:
+        assert [job.job_id for job in again.jobs()] == ["j-1"]
+
+
+def test_closing_does_not_wait_for_ever_for_a_process_that_hangs(path: Path) -> None:
+    journal = SQLiteJournal(path, patience=0.1)
+    job = Pushed(None, "j-1", journal=journal)
+    with SQLiteJournal(path) as other:
+        other._turn.open()
+        with other._turn:
+            with pytest.raises(JournalError, match="is busy"):
+                job.submit()
+            closing = threading.Thread(target=journal.close, daemon=True)
+            closing.start()
+            closing.join(30)
+            assert not closing.is_alive()
+
+        Pushed(None, "j-2", journal=other).submit()
+        assert [each.job_id for each in other.jobs()] == ["j-2"]
+
+
+def test_a_change_that_may_yet_be_made_is_not_said_to_have_failed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, answered, commit = threading.Event(), threading.Event(), Writer._commit
+
+    def hang(writer: Writer, *args: Any) -> None:
+        answer.wait()
+        commit(writer, *args)
+        answered.set()
+
+    with SQLiteJournal(path, patience=0.1) as journal:
+        job, other = (Pushed(None, name, journal=journal) for name in ("j-1", "j-2"))
+        job.submit()
+        other.submit()
+        monkeypatch.setattr(Writer, "_commit", hang)
+
+        for _ in range(2):
+            with pytest.raises(JournalUncertainError, match="answered"):
+                job.start()
+
+        assert job.state is BaseJob.QUEUED
+        assert journal.history("j-2") == other.history
+        answer.set()
+        assert answered.wait(30)
+        monkeypatch.undo()
+        assert job.observe("RUNNING").name == "UNCHANGED"
+        assert [entry.dest for entry in journal.history("j-1")] == ["QUEUED", "RUNNING"]
