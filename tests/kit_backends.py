@@ -369,9 +369,15 @@ class ListsTheNewestFirst(Workshop):
 
 
 @breaks("leaving-waits")
-class LeavesAtOnce(Workshop):
-    def __exit__(self, *_: object) -> None:
-        self.shut()
+class ForgetsWhatWaits(Workshop):
+    def work(self, job: Any) -> None:
+        while not self.closed:  # so that there is something that waits
+            threading.Event().wait(0.001)
+        super().work(job)
+
+    def __exit__(self, *left_by: object) -> None:
+        self.queue.clear()
+        super().__exit__(*left_by)
 
 
 @breaks("leaving-by-an-exception-cancels")

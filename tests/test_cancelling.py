@@ -260,6 +260,7 @@ class TestWhileTheBackendIsAsked:
 
         assert cancelling.result() is False
         assert job.state.name == report
+        assert job.cancel_requested is False
         assert_consistent(job)
 
     @pytest.mark.parametrize("answer", [True, None], ids=repr)

@@ -409,6 +409,9 @@ def test_the_machine_has_no_model_and_takes_no_change() -> None:
     with pytest.raises(TypeError, match="declare it in"):
         machine.add_model(job)
     assert not [trigger for trigger in machine.events if trigger.startswith("to_")]
+    branches = machine.events["hold"].transitions["QUEUED"]
+    assert {type(each) for each in (branches[0].before, branches[0].conditions)} == {tuple}
+    assert type(machine.states["HELD"].on_enter) is tuple
 
 
 def test_looking_a_state_up_in_the_machine_makes_no_trigger_legal() -> None:
