@@ -75,8 +75,9 @@ def run(folder: Path, out: Path) -> int:
     """Run everything, and return whether something ended otherwise than expected."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
-    with QiskitBackend(AerSimulator(method="statevector"), processes=2) as backend:
-        ready = {"layers": layers(18, 40), "endless": layers(24, 400)}
+    simulator = AerSimulator(method="statevector", max_parallel_threads=1)
+    with QiskitBackend(simulator, processes=2) as backend:
+        ready = {"layers": layers(16, 40), "endless": layers(22, 1_600)}
         ready |= {name: transpile(each, backend) for name, each in circuits(folder).items()}
         ready["too-large"] = layers(60, 2)
         jobs = [backend.run(each, job_id=name, shots=SHOTS) for name, each in ready.items()]
