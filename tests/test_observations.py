@@ -681,6 +681,7 @@ class TestAnomalies:
         assert (record.name.split(".")[0], record.levelno) == ("sojourn", logging.WARNING)
         assert "p-1" in record.getMessage()
         assert "scrap" in record.getMessage()
+        assert "in attempt None" not in record.getMessage()
 
     def test_repeats_are_counted_and_logged_once(self, caplog: pytest.LogCaptureFixture) -> None:
         job = brought_to(part(), SHOP_WAYS, "DONE")

@@ -687,6 +687,31 @@ class TestReconciling:
         backend.script(poll=["DONE"])
         assert job.done(), "nothing is in doubt any more, so it is polled"
 
+    def test_a_hook_s_own_word_for_a_lost_connection_is_a_doubt(self) -> None:
+        job = Remote(Backend(submit=[BackendError("the line is down", True)]), "j-1")
+
+        with pytest.raises(SubmitUncertainError):
+            job.submit()
+
+        assert job.state is BaseJob.INITIALIZING
+
+    def test_a_condition_may_not_fire(self) -> None:
+        class Eager(Remote):
+            handed = Transition(
+                JobStatus.INITIALIZING, JobStatus.QUEUED, trigger="submit", conditions="_go"
+            )
+
+            def _go(self, event: Any) -> bool:
+                return self.trigger("fail")
+
+        backend = Backend()
+        job = Eager(backend, "j-1")
+
+        with pytest.raises(ReentrantTransitionError):
+            job.submit()
+
+        assert (job.state, backend.asked) == (BaseJob.INITIALIZING, [])
+
     def test_a_declared_callback_may_not_ask(self) -> None:
         class Curious(Remote):
             start = Transition(JobStatus.QUEUED, JobStatus.RUNNING, after="_ask")

@@ -833,6 +833,25 @@ class TestReentrance:
         assert [entry.trigger for entry in job.history[2:]] == triggers
         assert told == triggers
 
+    def test_asking_what_may_be_does_not_forbid_the_next_step(self) -> None:
+        class Careful(BaseJob[Any]):
+            start = Transition(JobStatus.QUEUED, JobStatus.RUNNING, after="_go_on")
+            finish = Transition(JobStatus.RUNNING, JobStatus.DONE, conditions="_always")
+
+            def _always(self, event: Any) -> bool:
+                return True
+
+            def _go_on(self, event: Any) -> None:
+                assert self.may("finish")
+                self.finish()
+
+        job = Careful(None, "j-1")
+        job.submit()
+
+        job.start()
+
+        assert job.state is BaseJob.DONE
+
     @pytest.mark.parametrize("place", PLACES)
     @pytest.mark.parametrize("deed", FIRING)
     def test_firing_another_job_is_refused_everywhere(self, place: str, deed: str) -> None:
