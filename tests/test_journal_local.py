@@ -36,6 +36,26 @@ sys.stdin.read()
 """
 
 
+CALLING = """
+import sys, time
+from sojourn import backends
+from sojourn.journals.sqlite import SQLiteJournal
+
+def work():
+    while not backends.current_job().cancel_requested:
+        time.sleep(0.01)
+    raise backends.StopRequested
+
+if __name__ == "__main__":
+    with (
+        SQLiteJournal(sys.argv[2]) as journal,
+        getattr(backends, sys.argv[1])(1, journal=journal) as backend,
+    ):
+        for _ in range(2):
+            backend.run(work)
+"""
+
+
 class Repeated(CommandJob):
     """A command that may be run again."""
 
@@ -404,6 +424,26 @@ class TestCancellingFromAnotherProcess:
             assert job.cancel() is True
 
         until(lambda: status(journal, "j-0") == status(journal, "j-1") == "CANCELLED")
+
+    @pytest.mark.parametrize("kind", ["ThreadBackend", "ProcessBackend"])
+    def test_of_a_function_is_carried_out_by_the_owner(
+        self, kind: str, journal: SQLiteJournal, tmp_path: Path
+    ) -> None:
+        script = tmp_path / "calling.py"  # which the workers import
+        script.write_text(CALLING)
+        backend_of = {"ThreadBackend": ThreadBackend, "ProcessBackend": ProcessBackend}[kind]
+        with (
+            subprocess.Popen([sys.executable, script, kind, journal.path]) as owner,
+            backend_of(1) as here,
+        ):
+            until(lambda: [job.status for job in journal.jobs()] == ["QUEUED", "RUNNING"])
+            for job in reversed(recover(journal, [here]).jobs):
+                assert job.in_other_hands
+                assert job.cancel() is True
+
+            assert owner.wait(PATIENCE) == 0
+
+        assert [job.status for job in journal.jobs()] == ["CANCELLED", "CANCELLED"]
 
     def test_of_a_command_whose_owner_is_gone_is_carried_out_here(
         self, own: Any, journal: SQLiteJournal, backend: CommandBackend

@@ -15,7 +15,8 @@ import pytest
 from job_doubles import Background
 from process_watching import PATIENCE, alive, number_in, until
 from sojourn.backends import CommandBackend, CommandJob, _groups
-from sojourn.backends._groups import Group, Keeper
+from sojourn.backends._groups import Group
+from sojourn.backends._keeper import Keeper
 from sojourn.errors import (
     CannotRunError,
     CommandError,

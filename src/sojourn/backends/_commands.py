@@ -12,7 +12,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +21,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from sojourn._owner import name_of_process
-from sojourn.backends._groups import Group, Keeper, describe_exit
+from sojourn.backends._groups import Group, describe_exit
+from sojourn.backends._keeper import Keeper
 from sojourn.backends._left import GatedGroup, LeftGroup, has_begun, read_exit, sync
 from sojourn.backends._slots import LocalJob, Slots, seconds_of, whole_number
 from sojourn.backends._taking_up import give_up
@@ -39,9 +39,6 @@ TAIL_LINES = 20
 
 #: Where a command that may outlive its owner leaves its exit status.
 LEFT = "exit"
-
-#: Seconds between two looks for requests of other processes.
-LISTENING = 0.25
 
 Word = str | os.PathLike[str]
 
@@ -219,10 +216,7 @@ class CommandBackend(Slots[CommandJob]):
         self.folder: Path = _make_folder(folder)
         if folder is None:
             self._holdings.on_leaving(partial(shutil.rmtree, self.folder, ignore_errors=True))
-        self._listening = False
         self._left: dict[str, LeftGroup] = {}
-        self._keeper = Keeper()
-        self._holdings.on_leaving(self._keeper.close)
 
     def run(
         self,
@@ -276,13 +270,6 @@ class CommandBackend(Slots[CommandJob]):
             return not _has_begun(job) or give_up(job, _lost(job))
         _tell_end(job, code)
         return False
-
-    def _take(self, job: CommandJob) -> None:
-        super()._take(job)
-        if job._sj_book() is not None and not self._listening:
-            self._listening = True
-            self._keeper.start()
-            _listen(weakref.ref(self), self._keeper)
 
     def _withdraw(self, job_id: str) -> bool:
         return job_id not in self._left and super()._withdraw(job_id)
@@ -456,18 +443,6 @@ def _lost(job: CommandJob) -> CommandError:
         "was left behind when its owner ended, and has ended without a word",
         stderr_tail=_tail(job.stderr_path),
     )
-
-
-def _listen(backend: weakref.ref[CommandBackend], keeper: Keeper) -> None:
-    """Look now and then whether another process has asked to cancel a job of this backend."""
-
-    def look() -> None:
-        found = backend()
-        if found is not None:
-            found._hear_requests()
-            keeper.remind(look, LISTENING)
-
-    keeper.remind(look, LISTENING)
 
 
 def _failure(job: CommandJob, code: int | None) -> CommandError:

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from sojourn._owner import is_alive, is_of_this_boot
-from sojourn.backends._groups import Group, Keeper
+from sojourn.backends._groups import Group
+from sojourn.backends._keeper import Keeper
 
 __all__ = ["GatedGroup", "LeftGroup", "has_begun", "read_exit", "sync"]
 

@@ -19,7 +19,8 @@ from multiprocessing import connection, process, spawn
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from sojourn.backends._functions import FunctionJob, lost, name_of
-from sojourn.backends._groups import Group, Keeper, describe_exit
+from sojourn.backends._groups import Group, describe_exit
+from sojourn.backends._keeper import Keeper
 from sojourn.backends._slots import Slots, seconds_of, whole_number
 from sojourn.backends._worker import RemoteTraceback
 from sojourn.errors import CannotRunError, WorkerError
@@ -88,8 +89,6 @@ class ProcessBackend(Slots[FunctionJob[Any]]):
         super().__init__(whole_number("workers", workers), journal)
         self._timeout = seconds_of("timeout", timeout)
         self._grace = seconds_of("grace", grace) or 0.0
-        self._keeper = Keeper()
-        self._holdings.on_leaving(self._keeper.close)
 
     def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> FunctionJob[T]:
         """Submit ``function(*args, **kwargs)``.

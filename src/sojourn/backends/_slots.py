@@ -14,6 +14,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from queue import SimpleQueue
 from types import TracebackType
@@ -22,6 +23,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 from sojourn import _clock
 from sojourn._handle import SENT, logger
 from sojourn._waiting import T
+from sojourn.backends._keeper import Keeper
 from sojourn.backends._taking_up import TakenUp, claim
 from sojourn.errors import CannotRunError
 from sojourn.history import Journal
@@ -36,6 +38,9 @@ C_contra = TypeVar("C_contra", bound=BaseJob[Any], contravariant=True)
 #: Seconds that a wait sleeps at most. A signal that comes just before a thread falls asleep does not wake it, and
 #: Ctrl-C is heard when it wakes.
 NAP = 0.1
+
+#: Seconds between two looks for requests of other processes.
+LISTENING = 0.25
 
 
 class LocalJob(TakenUp[T], BaseJob[T]):
@@ -143,6 +148,9 @@ class Slots(Generic[J]):
         self._holdings = Holdings()
         self._let_go = weakref.finalize(self, _let_go, self._queue, self._holdings)
         self._let_go.atexit = False
+        self._keeper = Keeper()
+        self._holdings.on_leaving(self._keeper.close)
+        self._listening = False
         _alive.add(self)
 
     @property
@@ -217,6 +225,9 @@ class Slots(Generic[J]):
             self._open[job_id] = job
             self._waiting[job_id] = job
             self._queue.put(job)
+        if job._sj_book() is not None and not self._listening:
+            self._listening = True
+            _listen(weakref.ref(self), self._keeper)
 
     def _check_open(self, job_id: str) -> None:
         """Refuse a job of this name if it cannot be taken."""
@@ -393,6 +404,20 @@ def _serve(queue: SimpleQueue[Any], holdings: Holdings) -> None:
     if slot is not None:
         slot.close()
     holdings.leave()
+
+
+def _listen(backend: weakref.ref[Slots[Any]], keeper: Keeper) -> None:
+    """Look now and then whether another process has asked to cancel a job of this backend."""
+
+    def look() -> None:
+        found = backend()
+        if found is not None:
+            found._hear_requests()
+            keeper.remind(look, LISTENING)
+
+    with suppress(RuntimeError):  # an interpreter that exits starts no thread, and ends them all
+        keeper.start()
+    keeper.remind(look, LISTENING)
 
 
 def _let_go(queue: SimpleQueue[Any], holdings: Holdings) -> None:
