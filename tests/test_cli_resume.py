@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli_process import QUIET, Told, Typed, sojourn
+from cli_process import QUIET, Terminal, Told, Typed, sojourn
 from process_watching import PATIENCE, alive, number_in, until
 from sojourn import BaseJob
 from sojourn.backends import CommandBackend
@@ -267,6 +267,18 @@ def test_ctrl_c_stops_what_an_earlier_process_has_started(folder: Path) -> None:
     assert not alive(pid)
     assert runs() == {"sleepy": 1}
     assert jobs()["batch"].status == "CANCELLED"
+
+
+def test_a_terminal_shows_what_goes_on(folder: Path) -> None:
+    killed(RUNS.format("over"), WAITS.format("a"), RUNS.format("b"), when="ran-a")
+    with Terminal("resume", *JOURNAL, cwd=folder) as terminal:
+        terminal.read_until("1 of them over, 1 at a time")
+        terminal.read_until("1 RUNNING")
+        Path("go").touch()
+        assert terminal.wait() == 0
+
+    assert "3 DONE in" in terminal.shown
+    assert runs() == {"over": 1, "a": 1, "b": 1}
 
 
 def test_several_batches_go_on_one_after_the_other(typed: Typed) -> None:
