@@ -397,6 +397,24 @@ class TestASubmission:
             assert (each.native_id, each.state) == ("native-2", BaseJob.QUEUED)
         same(job, *others)
 
+    @pytest.mark.parametrize(("there", "looks"), [("RUNNING", 1), ("DONE", 0)])
+    def test_that_has_moved_elsewhere_is_looked_at_unless_it_is_over(
+        self, journal: Any, there: str, looks: int
+    ) -> None:
+        backend = Backend(poll=["DONE"])
+        job = Remote(backend, "j-1", journal=journal)
+        job.submit()
+        other = Remote.attach(backend, "j-1", journal=journal)
+        other.observe(there)
+        told: list[int] = []
+        job.add_callback(lambda _, entry: told.append(entry.number))
+
+        assert job.reconcile() is Outcome.ADVANCED
+
+        assert job.state is BaseJob.DONE
+        assert backend.asked.count("poll") == looks
+        assert told == [2, 3]
+
     def test_that_was_found_keeps_its_token(self, journal: Any) -> None:
         backend = Backend(submit=[LOST], find=["native-3"])
         job = Remote(backend, "j-1", journal=journal)
