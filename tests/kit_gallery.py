@@ -98,6 +98,15 @@ class AsksUnderTheLock(BaseJob[Any]):
             return super().status()
 
 
+# Results.
+
+
+@breaks("result-is-kept")
+class NoneIsEmpty(BaseJob[Any]):
+    def result(self, timeout: float | None = None) -> Any:
+        return super().result(timeout) or ""
+
+
 # Observations.
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from itertools import count, pairwise
 from typing import Any
 
@@ -18,11 +20,13 @@ from kit_gallery import HONEST, PLANTED, Empty, Honest, Planted
 from machine_shop import MachineShopJob
 from sojourn import BaseJob, JobStatus, Outcome, State, Transition
 from sojourn.backends import CommandJob, FunctionJob
+from sojourn.journals.memory import MemoryJournal
 from sojourn.testing import (
     PROMISES,
     FactoryError,
     JobConformance,
     ScriptedBackend,
+    _asking,
     check_job_class,
     shortest_paths,
     transition_cover,
@@ -180,6 +184,30 @@ def test_an_error_on_the_way_of_every_kind_is_told_with_its_place() -> None:
     assert str(report).startswith("Fragile: ")
 
 
+def test_a_lock_of_the_class_s_own_is_found_and_hangs_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Locks(BaseJob[Any]):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.own = threading.Lock()
+
+        def status(self) -> JobStatus:
+            with self.own:
+                return super().status()
+
+        def cancel(self) -> bool:
+            with self.own:
+                return super().cancel()
+
+    monkeypatch.setattr(_asking, "OWN_LOCK", 0.2)
+    report = check_job_class(Locks)
+
+    assert [finding.promise for finding in report.findings] == ["hooks-run-unlocked"]
+    assert report.findings[0].happened == "the other thread waits for a lock of the class's own"
+    assert "the rest is not looked at" in report.notes[0]
+
+
 def test_a_way_that_does_not_lead_there_again_is_noted() -> None:
     class Moody(BaseJob[Any]):
         reports = count()
@@ -223,6 +251,7 @@ def test_an_error_fails_the_test_that_there_is_none() -> None:
 
 
 ONE = Empty("backend", "j-1")
+MEMORY = MemoryJournal()
 
 
 def _fail() -> Any:
@@ -257,6 +286,26 @@ BAD: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         lambda: check_job_class(Empty, expected={**BASE, ("QUEUED", "hold"): "HELD"}),
         ValueError,
         "expected names HELD, and Empty has no such state; its states are CANCELLED",
+    ),
+    "no table": (
+        lambda: check_job_class(Empty, expected=[("QUEUED", "RUNNING")]),  # type: ignore[arg-type]
+        TypeError,
+        "is no such table",
+    ),
+    "an empty table": (
+        lambda: check_job_class(Empty, expected={}),
+        ValueError,
+        r"expected lacks \('INITIALIZING', 'cancel'\), .*so write that down, too",
+    ),
+    "a table of nowhere": (
+        lambda: check_job_class(Empty, expected={**BASE, ("QUEUED", "start"): None}),
+        TypeError,
+        "leads from .* to None; give the name of a state",
+    ),
+    "one place in a journal": (
+        lambda: check_job_class(Empty, factory=partial(Empty, None, "j", journal=MEMORY)),
+        FactoryError,
+        "two jobs under one id in the same journal; give each job",
     ),
     "no such tier": (lambda: check_job_class(Empty, tier="slow"), ValueError, "'quick' or 'ci'"),  # type: ignore[arg-type]
 }

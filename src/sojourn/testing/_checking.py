@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, Literal, get_args
 
 from sojourn._handle import logger
@@ -60,8 +61,9 @@ def check_job_class(
         A report: ``.ok``, ``.findings``, ``.errors``, and as a text for people.
 
     Raises:
-        TypeError: ``cls`` is not a job class, or ``factory`` cannot be called.
-        ValueError: ``expected`` names states that the class does not have; no such tier.
+        TypeError: ``cls`` is not a job class, ``factory`` cannot be called, ``expected`` is no table.
+        ValueError: ``expected`` names states that the class does not have, or lacks what every class
+            has (``submit``, ``fail`` and ``cancel``); no such tier.
         FactoryError: The factory fails, or does not make new jobs.
 
     Example:
@@ -105,6 +107,18 @@ Part = tuple[str, Callable[[Ledger], object]]
 
 def parts(subject: Subject, tier: Tier) -> Iterator[Part]:
     """Yield what is done, in the order in which it finds the shortest ways."""
+    for name, part in _parts(subject, tier):
+        yield name, partial(_unless_stuck, part)
+
+
+def _unless_stuck(part: Callable[[Ledger], object], ledger: Ledger) -> None:
+    if ledger.stuck:
+        ledger.note("the rest is not looked at, because it could take for ever; mend this first")
+    else:
+        part(ledger)
+
+
+def _parts(subject: Subject, tier: Tier) -> Iterator[Part]:
     limit = QUICK_CALLS if tier == "quick" else 100_000
     pushed = Setup(subject, "without hooks", ())
     yield "every move", lambda ledger: exhaust(pushed, moves(pushed), ledger, 10 * limit)

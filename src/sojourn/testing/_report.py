@@ -176,6 +176,7 @@ class Ledger:
         worlds: Worlds (state, attempt, what became of the submission, …) that were reached.
         skipped: How many of them nothing was tried in, because there are too many for the tier.
         states: Names of states that a job has been in.
+        stuck: Whether a job was found to wait for itself, so that to go on could take for ever.
     """
 
     def __init__(self) -> None:
@@ -188,6 +189,7 @@ class Ledger:
         self.worlds = 0
         self.skipped = 0
         self.states: set[str] = set()
+        self.stuck = False
 
     def broken(self, promise: str, path: tuple[str, ...], expected: str, happened: str) -> None:
         """Note a broken promise; of one kind, the first is kept and the others are counted."""

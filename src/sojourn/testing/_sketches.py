@@ -92,7 +92,7 @@ class Sketch:
     words: Mapping[Any, Any] | None = None
     spelling: int = 0
     #: Replaces all that is worked out below, where the table was written by hand.
-    given: tuple[Step, ...] = field(default=(), repr=False)
+    given: tuple[Step, ...] | None = field(default=None, repr=False)
     #: Whether the steps stand in the order of declaration, which decides among ways of one length.
     ordered: bool = False
 
@@ -132,7 +132,7 @@ class Sketch:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """All steps, those of the base class included."""
-        if self.given:
+        if self.given is not None:
             return self.given
         own = [each for step in self.own for each in self._everywhere(step)]
         replaced = {step.trigger for step in own} - self.extended

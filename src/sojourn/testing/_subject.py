@@ -35,8 +35,8 @@ class Subject:
         expected: Where its triggers should lead, by hand; ``None`` reads the declared edges.
 
     Raises:
-        TypeError: The class is not a job class, or the factory cannot be called.
-        ValueError: ``expected`` names states that the class does not have.
+        TypeError: The class is not a job class, the factory cannot be called, or the table is none.
+        ValueError: ``expected`` names states that the class does not have, or lacks what every has.
         FactoryError: The factory fails, or does not make new jobs.
     """
 
@@ -63,6 +63,11 @@ class Subject:
             raise FactoryError(
                 f"the factory of {cls.__name__} returned the same job twice; "
                 "make a new job with every call, as a lambda does"
+            )
+        if _share_a_place(first, second):
+            raise FactoryError(
+                f"the factory of {cls.__name__} keeps two jobs under one id in the same journal; "
+                "give each job a journal or an id of its own"
             )
         self.own_hooks = frozenset(
             name for name in QUESTIONS if _overridden(type(first), f"_{name}")
@@ -93,8 +98,9 @@ class Subject:
                 f"the factory of {name} returned {job!r:.80}; it must return a new {name}"
             )
         if job._sj_last[3] is not None or job._sj_facts is not None:
+            stands = "submitted" if job._sj_last[3] is None else job.state.name
             raise FactoryError(
-                f"the factory of {name} returned a job that is {job.state.name} already; "
+                f"the factory of {name} returned a job that is {stands} already; "
                 "it must return one that nobody has submitted"
             )
         return job
@@ -178,6 +184,13 @@ def _root_hook(name: str) -> Any:
     return getattr(BaseJob, name)
 
 
+def _share_a_place(first: Any, second: Any) -> bool:
+    one, two = first._sj_book(), second._sj_book()
+    if one is None or two is None:
+        return False
+    return one.journal is two.journal and first.job_id() == second.job_id()
+
+
 def _overridden(cls: type, name: str) -> bool:
     return getattr(cls, name) is not getattr(BaseJob, name)
 
@@ -205,7 +218,8 @@ def read(cls: type[BaseJob[Any]], expected: Expected | None) -> Sketch:
     """Read off the declared edges, or a table written by hand, what a class should allow.
 
     Raises:
-        ValueError: The table names states that the class does not have.
+        TypeError: The table is none.
+        ValueError: It names states that the class does not have, or lacks what every class has.
     """
     lifecycle = cls.lifecycle
     nodes = tuple(Node(state.name, state.status.value) for state in lifecycle.states)
@@ -229,6 +243,10 @@ def read(cls: type[BaseJob[Any]], expected: Expected | None) -> Sketch:
 def _by_hand(
     cls: type[BaseJob[Any]], expected: Expected, declared: Iterable[Step]
 ) -> tuple[Step, ...]:
+    if not isinstance(expected, Mapping):
+        raise TypeError(
+            f"expected is {{(state, trigger): dest}}, and {expected!r:.80} is no such table"
+        )
     known = {step[:3]: step for step in declared}
     names = {state.name for state in cls.lifecycle.states}
     steps: list[Step] = []
@@ -238,7 +256,12 @@ def _by_hand(
                 f"expected is {{(state, trigger): dest}}, and {key!r:.80} is no such key"
             )
         source, trigger = _name(key[0]), str(key[1])
-        branches = [dests] if isinstance(dests, str | State) else list(dests)
+        branches = [dests] if isinstance(dests, str | State) else dests
+        if not isinstance(branches, Iterable):
+            raise TypeError(
+                f"expected leads from {key!r:.80} to {dests!r:.80}; give the name of a state, or "
+                "leave out what the class should refuse"
+            )
         for dest in map(_name, branches):
             if unknown := {source, dest} - names:
                 raise ValueError(
@@ -248,9 +271,21 @@ def _by_hand(
             # What guards a step and whether it begins an attempt is not in the table.
             step = known.get((trigger, source, dest))
             steps.append(step or Step(trigger, source, dest, new_attempt=_again(cls, source, dest)))
+    _has_what_every_job_has(cls, steps)
     order = list(known.values())
     # Branches are tried, and ways of one length chosen, in the order of declaration.
     return tuple(sorted(steps, key=lambda s: order.index(s) if s in order else len(order)))
+
+
+def _has_what_every_job_has(cls: type[BaseJob[Any]], steps: Iterable[Step]) -> None:
+    live = [state.name for state in cls.lifecycle.states if not state.status.is_final]
+    needed = {("INITIALIZING", "submit")}
+    needed |= {(source, trigger) for source in live for trigger in ("fail", "cancel")}
+    if missing := sorted(needed - {(step.source, step.trigger) for step in steps}):
+        raise ValueError(
+            f"expected lacks {', '.join(map(str, missing))}; every job can be submitted, and fail "
+            "and be cancelled until it is over, so write that down, too"
+        )
 
 
 def _again(cls: type[BaseJob[Any]], source: str, dest: str) -> bool:
