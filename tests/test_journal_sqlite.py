@@ -249,6 +249,21 @@ def step(job: str, version: int, source: str, dest: str) -> tuple[str, str]:
     )
 
 
+_COLUMNS = [
+    {"state": "'QUEUED'", "status": "'QUEUED'", "version": "0"}.get(name, name)
+    for name in (
+        *("number", "id", "class", "backend", "state", "status", "version", "attempt"),
+        *("changed_at", "token", "metadata", "arguments", "created_at", "native_id", "claim"),
+        *("claims", "doubt", "owner", "cancel_requested_at", "worker", "result_kind", "result"),
+        *("result_file", "result_digest", "checksum"),
+    )
+]
+
+_REPLACED = (
+    'INSERT OR REPLACE INTO "transition" SELECT job, version, attempt, "trigger", source, '
+    "'{dest}', at, origin, inferred, detail, checksum FROM \"transition\" WHERE version = {version}"
+)
+
 REFUSED = {
     "a second final": step("j-0", 4, "DONE", "ERROR"),
     "leaving a final": step("j-0", 4, "DONE", "RUNNING"),
@@ -262,6 +277,14 @@ REFUSED = {
     "a change of what was": ("UPDATE \"transition\" SET detail = 'y'",),
     "forgetting an entry": ('DELETE FROM "transition"',),
     "forgetting a job": ("DELETE FROM job",),
+    "another job in its place": (
+        f"INSERT OR REPLACE INTO job SELECT {', '.join(_COLUMNS)} FROM job WHERE id = 'j-0'",
+    ),
+    "another entry in its place": (_REPLACED.format(dest="ERROR", version=3),),
+    "another first entry": (_REPLACED.format(dest="RUNNING", version=1),),
+    "another number": ("UPDATE job SET number = 99 WHERE id = 'j-0'",),
+    "another name": ("UPDATE OR REPLACE job SET id = 'j-1' WHERE id = 'j-0'",),
+    "forgetting an anomaly": ("DELETE FROM anomaly",),
     "a second job of one id": ("INSERT INTO job SELECT * FROM job WHERE id = 'j-3'",),
     "an entry of no job": (
         "INSERT INTO \"transition\" VALUES (99, 1, 1, 'x', 'a', 'b', 0, 'trigger', 0, NULL, 0)",
@@ -336,6 +359,8 @@ class TestDamage:
             ("UPDATE job SET native_id = 'x' WHERE id = 'j-3'", "job 'j-3' has a row"),
             ("UPDATE job SET metadata = 'x' WHERE id = 'j-3'", "job 'j-3' has a row"),
             ("UPDATE job SET state = 'QUEUED' WHERE id = 'j-3'", "job 'j-3' is QUEUED after 2"),
+            ("UPDATE job SET attempt = 2 WHERE id = 'j-3'", "job 'j-3' is in attempt 2"),
+            ("UPDATE job SET status = 'QUEUED' WHERE id = 'j-3'", "job 'j-3' is RUNNING, which"),
             ("UPDATE anomaly SET count = 7", "an anomaly of job 'j-4'"),
         ],
     )

@@ -29,8 +29,8 @@ _ENTRY = (
 )
 _BIRTH = (
     "INSERT INTO job (state, status, version, attempt, changed_at, "
-    f"{SEALED}, checksum) VALUES (?, 'INITIALIZING', 0, 1, ?{', ?' * 18}, ?) "
-    "ON CONFLICT (id) DO NOTHING"
+    f"{SEALED}, checksum) SELECT ?, 'INITIALIZING', 0, 1, ?{', ?' * 18}, ? "
+    "WHERE NOT EXISTS (SELECT 1 FROM job WHERE id = ?)"
 )
 _SEALED = f"SELECT version, state, {SEALED} FROM job WHERE id = ?"
 _FACTS = (
@@ -80,7 +80,7 @@ def _be_born(cursor: sqlite3.Cursor, change: Change, now: int) -> None:
         *(None, "", 0, "", None, None, None),
         *("", None, None, None),
     )
-    made = cursor.execute(_BIRTH, (birth.state, now, *row, seal(*row)))
+    made = cursor.execute(_BIRTH, (birth.state, now, *row, seal(*row), change.job_id))
     if not made.rowcount:
         raise _conflict(change)
 

@@ -12,6 +12,8 @@ from sojourn.lifecycle import JobStatus
 
 __all__ = ["problems"]
 
+_COLUMNS = ", ".join(f"job.{name}" for name in COLUMNS.split(", "))
+
 FINAL = ("DONE", "ERROR", "CANCELLED")
 
 
@@ -44,12 +46,12 @@ def _schema(connection: sqlite3.Connection) -> Iterator[str]:
 
 def _jobs(connection: sqlite3.Connection, results: Results) -> Iterator[str]:
     rows = connection.execute(
-        f"SELECT {COLUMNS}, (SELECT count(*) FROM 'transition' WHERE job = number), "
-        "(SELECT destination FROM 'transition' AS t WHERE job = number AND t.version = job.version)"
-        " FROM job ORDER BY number"
+        f"SELECT {_COLUMNS}, (SELECT count(*) FROM 'transition' WHERE job = number), "
+        "t.destination, t.attempt FROM job LEFT JOIN 'transition' AS t "
+        "ON t.job = number AND t.version = job.version ORDER BY number"
     )
-    for *row, entries, last in rows:
-        job_id, (state, status, version), kept = row[5], row[:3], row[19:23]
+    for *row, entries, last, in_attempt in rows:
+        job_id, (state, status, version, attempt), kept = row[5], row[:4], row[19:23]
         try:
             whole = job_of(tuple(row))
         except ValueError:
@@ -61,15 +63,22 @@ def _jobs(connection: sqlite3.Connection, results: Results) -> Iterator[str]:
                 f"job {job_id!r} is {state} after {version} entries, and its {entries} entries "
                 f"lead to {last}"
             )
+        elif attempt != (in_attempt or 1):
+            yield f"job {job_id!r} is in attempt {attempt}, and its last entry in {in_attempt or 1}"
         if status not in JobStatus.__members__:
             yield f"job {job_id!r} has the status {status!r}, which is none"
-        if (status in FINAL or state in FINAL) and state != status:
+        elif last in (None, state) and _cannot_stand_for(state, status):
             yield f"job {job_id!r} is {state}, which cannot stand for {status}"
         if kept[0]:
             try:
                 results.take(*kept)
             except JournalFileError as error:
                 yield f"job {job_id!r} has lost its result: {error}"
+
+
+def _cannot_stand_for(state: str, status: str) -> bool:
+    """Tell whether no class has such a state: those with the name of a status stand for that."""
+    return state != status and (status in FINAL or state in JobStatus.__members__)
 
 
 def _entries(connection: sqlite3.Connection) -> Iterator[str]:

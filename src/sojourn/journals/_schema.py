@@ -96,16 +96,23 @@ WHEN NEW.version NOT IN (OLD.version, OLD.version + 1) OR (OLD.status IN {FINAL}
     IS NOT (OLD.state, OLD.status, OLD.version, OLD.attempt))
 BEGIN SELECT RAISE(ABORT, 'final is final, and the numbering has no gaps'); END;
 CREATE TRIGGER job_born BEFORE INSERT ON job WHEN NEW.version <> 0
-BEGIN SELECT RAISE(ABORT, 'a job is born without entries'); END;
+    OR EXISTS (SELECT 1 FROM job WHERE id = NEW.id OR number = NEW.number)
+BEGIN SELECT RAISE(ABORT, 'a job is born once, without entries'); END;
+CREATE TRIGGER job_named BEFORE UPDATE OF number, id, class, backend, token, created_at ON job
+BEGIN SELECT RAISE(ABORT, 'a job stays the one that was born'); END;
 CREATE TRIGGER job_stays BEFORE DELETE ON job
 BEGIN SELECT RAISE(ABORT, 'a journal forgets nothing'); END;
 CREATE TRIGGER transition_next BEFORE INSERT ON "transition"
-WHEN NEW.source IN {FINAL} OR (NEW.version <> 1 AND NEW.source IS NOT (
-        SELECT destination FROM "transition" WHERE job = NEW.job AND version = NEW.version - 1))
+WHEN NEW.source IN {FINAL} OR CASE NEW.version
+    WHEN 1 THEN EXISTS (SELECT 1 FROM "transition" WHERE job = NEW.job)
+    ELSE (NEW.version, NEW.source) IS NOT (SELECT version + 1, destination FROM "transition"
+        WHERE job = NEW.job ORDER BY version DESC LIMIT 1) END
 BEGIN SELECT RAISE(ABORT, 'a history is a path without gaps, and ends at a final state'); END;
 CREATE TRIGGER transition_kept BEFORE UPDATE ON "transition"
 BEGIN SELECT RAISE(ABORT, 'what has happened is not changed'); END;
 CREATE TRIGGER transition_stays BEFORE DELETE ON "transition"
+BEGIN SELECT RAISE(ABORT, 'a journal forgets nothing'); END;
+CREATE TRIGGER anomaly_stays BEFORE DELETE ON anomaly
 BEGIN SELECT RAISE(ABORT, 'a journal forgets nothing'); END;
 """
 
