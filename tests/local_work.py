@@ -158,6 +158,18 @@ def have_a_child_and_die(folder: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def fork(then: str) -> int:
+    """Fork, end the call in the child, too, and return the exit code of the child."""
+    child = os.fork()
+    if child == 0:
+        if then == "leave":
+            sys.exit(3)
+        if then == "fail":
+            raise ConnectionResetError("in the child")
+        return -1
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
 def have_a_child_and_return(folder: Path) -> None:
     """Leave a child that outlives the call."""
     write(folder / "child", subprocess.Popen(["sleep", str(LONG)]).pid)

@@ -243,6 +243,16 @@ class TestAProcess:
         assert len({job.result() for job in jobs}) == 1
         assert jobs[0].result() != os.getpid()
 
+    @pytest.mark.parametrize(("then", "code"), [("return", 0), ("leave", 3), ("fail", 1)])
+    def test_that_a_function_forks_ends_with_it_and_answers_nobody(
+        self, capfd: pytest.CaptureFixture[str], then: str, code: int
+    ) -> None:
+        with ProcessBackend(1) as backend:
+            jobs = [backend.run(work.fork, then), *(backend.run(work.give, n) for n in range(3))]
+
+        assert [job.result() for job in jobs] == [code, 0, 1, 2]
+        assert ("in the child" in capfd.readouterr().err) is (then == "fail")
+
     def test_tells_its_traceback(self, processes: ProcessBackend) -> None:
         job = processes.run(work.throw, LookupError("no such planet"))
         ended(job)
@@ -564,6 +574,23 @@ class TestAProgram:
             program.kill()
 
         until(lambda: not alive(pid))
+
+    @pytest.mark.parametrize(("then", "code"), [("return", 0), ("leave", 3), ("fail", 1)])
+    def test_that_is_forked_in_a_thread_runs_no_job_twice(
+        self, tmp_path: Path, then: str, code: int
+    ) -> None:
+        text = (
+            f"{HEAD}\nout = (folder / 'out').open('a', buffering=1)\n"
+            "def note(): out.write('once\\n')\n"
+            "with ThreadBackend(1) as backend:\n"
+            f"    jobs = [backend.run(work.fork, '{then}'), backend.run(note), backend.run(note)]\n"
+            "print(jobs[0].result())\n"
+        )
+        with script(tmp_path, text) as program:
+            out, _ = program.communicate(timeout=PATIENCE)
+
+        assert out == f"{code}\n"
+        assert (tmp_path / "out").read_text() == "once\nonce\n"
 
     def test_without_a_main_guard_is_told_to_have_one(self, tmp_path: Path) -> None:
         text = (

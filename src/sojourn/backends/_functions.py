@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import os
+import sys
+import traceback
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import BuiltinFunctionType, FunctionType
@@ -15,7 +18,7 @@ from sojourn.errors import JobError, JournalError, WorkerError
 from sojourn.history import NOT_GIVEN, Journal
 from sojourn.lifecycle import JobStatus
 
-__all__ = ["CurrentJob", "FunctionJob", "StopRequested", "current_job", "lost", "name_of"]
+__all__ = ["CurrentJob", "FunctionJob", "StopRequested", "call", "current_job", "lost", "name_of"]
 
 
 class StopRequested(BaseException):
@@ -142,6 +145,39 @@ def lost(job: FunctionJob[Any]) -> bool:
 
 def _lost() -> NoReturn:
     raise JobError("a function is not kept in a journal")
+
+
+def call(
+    function: Callable[..., T], args: tuple[Any, ...], kwargs: Mapping[str, Any], pid: int
+) -> T:
+    """Return what a function returns in this process; one that it has forked ends with the function.
+
+    If it came back from here, it would report a second end of this job, and begin the next ones.
+    """
+    try:
+        value = function(*args, **kwargs)
+    except BaseException as error:
+        if os.getpid() != pid:
+            _end_fork(error)
+        raise
+    if os.getpid() != pid:
+        _end_fork(None)
+    return value
+
+
+def _end_fork(error: BaseException | None) -> NoReturn:
+    """End this process as the interpreter does, without what its parent wants done in the end."""
+    code = 0
+    try:
+        if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
+            code = error.code or 0
+        elif error is not None:
+            code = 1
+            traceback.print_exception(error)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code & 0xFF)
 
 
 def _makes_coroutines(function: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
-from sojourn.backends._functions import FunctionJob, StopRequested, lost, running
+from sojourn.backends._functions import FunctionJob, StopRequested, call, lost, running
 from sojourn.backends._slots import Slots, whole_number
 from sojourn.history import Journal
 from sojourn.job import BaseJob
@@ -91,7 +91,7 @@ class _ThreadSlot:
         job.observe(JobStatus.RUNNING)
         running.set(job)
         try:
-            value = function(*args, **kwargs)
+            value = call(function, args, kwargs, job.backend()._pid)
         except StopRequested as error:
             status = JobStatus.CANCELLED if job.cancel_requested else JobStatus.ERROR
             job.observe(status, reason=error)

@@ -17,7 +17,7 @@ from multiprocessing import process, spawn
 from multiprocessing.connection import Connection
 from typing import Any
 
-from sojourn.backends._functions import StopRequested, running
+from sojourn.backends._functions import StopRequested, call, running
 from sojourn.backends._slots import NAP
 
 __all__ = ["RemoteTraceback", "main"]
@@ -153,7 +153,7 @@ def _answer(job_id: str, payload: bytes) -> bytes:
         _Stopping.calling = True
         if _Stopping.asked:
             raise StopRequested  # noqa: TRY301  # as if it had come a moment later
-        value = function(*args, **kwargs)
+        value = call(function, args, kwargs, _Stopping.worker)
         _Stopping.calling = False
     except StopRequested as error:
         _Stopping.calling = False
