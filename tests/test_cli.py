@@ -242,6 +242,16 @@ def test_check_tells_what_a_class_does_without(typed: Typed) -> None:
     )
 
 
+def test_check_tells_the_base_class_and_that_it_makes_no_jobs(typed: Typed) -> None:
+    told = typed("check", "sojourn:BaseJob")
+
+    assert told.returncode == 2
+    assert "sound: 6 states" in told.stdout
+    assert told.stderr == (
+        "sojourn: BaseJob is abstract, and makes no jobs; give a class that derives from it\n"
+    )
+
+
 def test_check_lists_every_problem_of_a_class_that_is_not_sound(typed: Typed) -> None:
     told = typed("check", "unsound:PressJob")
 
@@ -280,6 +290,7 @@ REFUSALS = {
     "plain:shelf.top": "plain:shelf.top: it has no 'top'; there is no job class in it",
     "plain:Other": "plain:Other is a class, not a job class; give a subclass of sojourn.BaseJob",
     "plain:shelf": "plain:shelf is a list, not a job class; give a subclass of sojourn.BaseJob",
+    "sys:maxsize": "sys:maxsize is an int, not a job class; give a subclass of sojourn.BaseJob",
     "plain": "'plain' names no class; write it as pkg.module:Class",
     ":Job": "':Job' names no class; write it as pkg.module:Class",
     "plain.py:Job": "'plain.py:Job' names a file; give its module, as in plain:Class",

@@ -59,7 +59,8 @@ def find_class(name: str) -> type[BaseJob[object]]:
 
 def called(thing: object) -> str:
     """Say what a thing is."""
-    return "a class" if isinstance(thing, type) else f"a {type(thing).__name__}"
+    kind = "class" if isinstance(thing, type) else type(thing).__name__
+    return f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
 
 
 def _import(name: str) -> ModuleType:

@@ -35,6 +35,8 @@ def prove(owner: type[BaseJob[Any]], make: Callable[[], BaseJob[Any]] | None, ti
         RefusalError: No jobs can be made, or the tier needs what is not installed.
         FactoryError: The factory makes no new jobs.
     """
+    if owner is BaseJob:
+        raise RefusalError("BaseJob is abstract, and makes no jobs; give a class that derives from it")
     watched = is_terminal(sys.stderr)
 
     def progress(part: str) -> None:
