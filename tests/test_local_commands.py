@@ -394,6 +394,20 @@ def test_a_command_that_cannot_be_one_is_refused_with_its_name(
     assert backend.jobs == ()
 
 
+def test_a_program_is_looked_for_where_its_command_runs(
+    backend: CommandBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "shed" / "saw"
+    program.parent.mkdir()
+    program.symlink_to("/bin/true")
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(CannotRunError, match="'shed/saw'.* is not there, seen from .*'shed'"):
+        backend.run(["shed/saw"], cwd="shed")
+
+    assert backend.run(["./saw"], cwd="shed").result(PATIENCE).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [

@@ -520,16 +520,18 @@ def _find_program(command: tuple[str, ...], cwd: Path | None, env: dict[str, str
     """Look for the program where the system will look for it."""
     program = command[0]
     if os.sep in program:
-        # Seen from the directory in which it is started.
-        found = shutil.which(Path(cwd or "") / program)
-    else:
-        found = shutil.which(program, path=os.pathsep.join(os.get_exec_path(env)))
-    if found is None:
-        where = (
-            "cannot be executed" if os.sep in program and Path(program).exists() else "is not there"
+        path = Path(cwd or "") / program  # seen from the directory in which it is started
+        if shutil.which(path) is not None:
+            return
+        why = "cannot be executed" if path.exists() else "is not there"
+        seen = (
+            f", seen from its directory {str(cwd)!r}"
+            if cwd and not Path(program).is_absolute()
+            else ""
         )
-        looked = "" if os.sep in program else ", nowhere on PATH"
-        raise CannotRunError(f"command {program!r}", f"the program {where}{looked}")
+        raise CannotRunError(f"command {program!r}", f"the program {why}{seen}")
+    if shutil.which(program, path=os.pathsep.join(os.get_exec_path(env))) is None:
+        raise CannotRunError(f"command {program!r}", "the program is not there, nowhere on PATH")
 
 
 def _make_folder(folder: str | Path | None) -> Path:

@@ -147,13 +147,12 @@ def _lost() -> NoReturn:
     raise JobError("a function is not kept in a journal")
 
 
-def call(
-    function: Callable[..., T], args: tuple[Any, ...], kwargs: Mapping[str, Any], pid: int
-) -> T:
+def call(function: Callable[..., T], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> T:
     """Return what a function returns in this process; one that it has forked ends with the function.
 
     If it came back from here, it would report a second end of this job, and begin the next ones.
     """
+    pid = os.getpid()
     try:
         value = function(*args, **kwargs)
     except BaseException as error:

@@ -91,7 +91,7 @@ class _ThreadSlot:
         job.observe(JobStatus.RUNNING)
         running.set(job)
         try:
-            value = call(function, args, kwargs, job.backend()._pid)
+            value = call(function, args, kwargs)
         except StopRequested as error:
             status = JobStatus.CANCELLED if job.cancel_requested else JobStatus.ERROR
             job.observe(status, reason=error)

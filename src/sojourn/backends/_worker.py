@@ -153,7 +153,7 @@ def _answer(job_id: str, payload: bytes) -> bytes:
         _Stopping.calling = True
         if _Stopping.asked:
             raise StopRequested  # noqa: TRY301  # as if it had come a moment later
-        value = call(function, args, kwargs, _Stopping.worker)
+        value = call(function, args, kwargs)
         _Stopping.calling = False
     except StopRequested as error:
         _Stopping.calling = False

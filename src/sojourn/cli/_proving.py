@@ -36,7 +36,9 @@ def prove(owner: type[BaseJob[Any]], make: Callable[[], BaseJob[Any]] | None, ti
         FactoryError: The factory makes no new jobs.
     """
     if owner is BaseJob:
-        raise RefusalError("BaseJob is abstract, and makes no jobs; give a class that derives from it")
+        raise RefusalError(
+            "BaseJob is abstract, and makes no jobs; give a class that derives from it"
+        )
     watched = is_terminal(sys.stderr)
 
     def progress(part: str) -> None:
