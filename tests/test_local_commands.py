@@ -402,7 +402,7 @@ def test_a_program_is_looked_for_where_its_command_runs(
     program.symlink_to("/bin/true")
     monkeypatch.chdir(tmp_path)
 
-    with pytest.raises(CannotRunError, match="'shed/saw'.* is not there, seen from .*'shed'"):
+    with pytest.raises(CannotRunError, match=r"'shed/saw'.* is not there, seen from .*'shed'"):
         backend.run(["shed/saw"], cwd="shed")
 
     assert backend.run(["./saw"], cwd="shed").result(PATIENCE).exit_code == 0

@@ -614,6 +614,24 @@ class TestAProgram:
 
         assert told == ("42\n", "")
 
+    def test_that_is_in_no_file_runs_functions_of_modules_and_is_refused_its_own(self) -> None:
+        text = (
+            "from sojourn.backends import ProcessBackend\n"
+            "def double(x): return 2 * x\n"
+            "with ProcessBackend(1) as backend:\n"
+            "    print(backend.run(pow, 2, 3).result())\n"
+            "    try: backend.run(double, 21)\n"
+            "    except Exception as error: print(type(error).__name__, error)\n"
+        )
+        for words, typed in ((["-c", text], ""), (["-"], text)):
+            told = subprocess.run(
+                [sys.executable, *words], input=typed, capture_output=True, text=True, check=False
+            )
+
+            assert told.stderr == ""
+            assert told.stdout.startswith("8\nCannotRunError function '__main__.double' cannot")
+            assert "put the function in a module" in told.stdout
+
     def test_is_interrupted_and_stops_what_runs(self, tmp_path: Path) -> None:
         text = (
             f"{HEAD}\nif __name__ == '__main__':\n"

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from multiprocessing import connection, process, spawn
+from pathlib import Path
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from sojourn.backends._functions import FunctionJob, lost, name_of
@@ -110,6 +111,14 @@ class ProcessBackend(Slots[FunctionJob[Any]]):
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> object:
         name = name_of(function)
+        if getattr(function, "__module__", None) == "__main__" and not _imports_main(
+            _preparation()
+        ):
+            raise CannotRunError(
+                f"function {name!r}",
+                "a process cannot import the main program if it is a notebook, typed, a folder or an archive; "
+                "put the function in a module",
+            )
         try:
             payload = pickle.dumps((function, args, dict(kwargs)), pickle.HIGHEST_PROTOCOL)
         except Exception as error:
@@ -294,4 +303,12 @@ def _preparation() -> dict[str, Any]:
     """Return what makes a worker look like this process."""
     told = dict(spawn.get_preparation_data("sojourn-worker"))
     told["authkey"] = bytes(told["authkey"])  # its own type refuses to be pickled
+    if not Path(told.get("init_main_from_path", os.curdir)).exists():
+        del told["init_main_from_path"]  # it is "<stdin>", and no file
     return told
+
+
+def _imports_main(told: Mapping[str, Any]) -> bool:
+    """Whether a worker that is told so has the functions of the main module."""
+    name = told.get("init_main_from_name", "__main__")
+    return "init_main_from_path" in told or name.rpartition(".")[2] != "__main__"
