@@ -464,3 +464,17 @@ def test_a_terminal_that_can_do_nothing_gets_lines(folder: Path) -> None:
     told = sojourn("run", batch("a: true"), cwd=folder, TERM="dumb")
 
     assert "\x1b" not in told.stdout
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_batch_runs_to_its_end_where_nobody_can_be_told(folder: Path, closed: str) -> None:
+    batch("touch one", "touch two; exit 3")
+    line = f'exec "$0" -m sojourn run batch.txt {closed}'
+
+    told = subprocess.run(
+        ["sh", "-c", line, sys.executable], capture_output=True, text=True, env=QUIET, check=False
+    )
+
+    assert (told.returncode, told.stdout, told.stderr) == (1, "", "")
+    assert (folder / "one").exists()
+    assert (folder / "two").exists()

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TextIO
 
 from sojourn.drawing._canvas import columns
@@ -117,7 +118,11 @@ def width_of(stream: TextIO) -> int:
 
 
 def keep_writing() -> None:
-    """Let what the encoding of a stream lacks be replaced instead of ending the program."""
+    """Let what a stream cannot take be replaced, or be lost if it is closed, instead of ending the program."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # for as long as this process lives
+            setattr(sys, name, nowhere)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
