@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import pickle
 import threading
@@ -249,8 +250,23 @@ def test_a_snapshot_has_the_result(around: Any) -> None:
         (QuantumCircuit(1), {"shots": "many"}, TypeError, "shots must be an int, not 'many'"),
         (QuantumCircuit(1), {"shots": 0}, ValueError, "shots must be 1 or more"),
         (QuantumCircuit(1), {"shots": True}, TypeError, "shots must be an int"),
+        (QuantumCircuit(1), {"job_id": ""}, ValueError, "1 to 255 characters, not ''"),
+        (QuantumCircuit(1), {"job_id": "x" * 256}, ValueError, "1 to 255 characters"),
+        (QuantumCircuit(1), {"job_id": 5}, TypeError, "not int 5"),
     ],
-    ids=["number", "none", "text", "empty", "mixed", "words", "no shots", "truth"],
+    ids=[
+        "number",
+        "none",
+        "text",
+        "empty",
+        "mixed",
+        "words",
+        "shotless",
+        "truth",
+        "nameless",
+        "long",
+        "numbered",
+    ],
 )
 def test_what_is_no_circuit_is_refused_and_nothing_submitted(
     circuits: Any, options: Any, kind: type[Exception], text: str
@@ -381,6 +397,67 @@ def test_what_the_result_raises_is_why_the_job_failed() -> None:
 
     assert job.status() is JobStatus.ERROR
     assert job.error() is inner.given
+
+
+def test_a_result_that_a_done_job_does_not_give_is_asked_for_again() -> None:
+    class LostError(Exception):
+        """Raised by clients whose timeouts are no OSError."""
+
+    job = QiskitBackend(Answering(Polled([LostError("no answer"), "counts"], "DONE"))).run(bell())
+
+    with pytest.raises(JobError, match="no answer"):
+        job.wait_for_final_state(timeout=30)
+
+    assert job.state.name == "QUEUED"
+    assert job.result(timeout=30) == "counts"
+
+
+def test_an_interrupt_while_a_result_is_fetched_says_nothing_about_the_job() -> None:
+    job = QiskitBackend(Answering(Polled([KeyboardInterrupt(), "counts"], "DONE"))).run(bell())
+
+    with pytest.raises(KeyboardInterrupt):
+        job.result()
+
+    assert job.state.name == "QUEUED"
+    assert job.result(timeout=30) == "counts"
+
+
+@pytest.mark.parametrize("word", ["ERROR", "CANCELLED"])
+def test_a_job_that_did_not_succeed_is_not_done_though_it_gives_a_result(word: str) -> None:
+    inner = Polled("a part of the counts", word)
+    inner.error_message = lambda: "the laser is off"  # type: ignore[attr-defined]
+    job = QiskitBackend(Answering(inner)).run(bell())
+
+    job.wait_for_final_state(timeout=30)
+
+    assert job.status().name == word
+    if word == "ERROR":
+        assert (job.error_message(), job.error().outcome) == ("the laser is off", inner.given)
+
+
+def test_a_job_that_nobody_holds_is_waited_for_all_the_same() -> None:
+    inner = Polled("counts", "QUEUED", "RUNNING", "DONE")
+
+    with QiskitBackend(Answering(inner)) as backend:
+        backend.run(bell())
+        gc.collect()
+
+    assert inner.statuses == ["DONE"]
+    assert backend.jobs == ()
+    assert not backend._held
+
+
+def test_an_option_may_have_the_name_of_a_parameter_of_ours() -> None:
+    taken: list[Any] = []
+
+    class Taking(Answering):
+        def run(self, run_input: Any, **options: Any) -> Any:
+            taken.append(options)
+            return super().run(run_input)
+
+    job = QiskitBackend(Taking(Polled("counts", "DONE"))).run(bell(), backend="x", journal="y")
+
+    assert taken == [job.metadata] == [{"backend": "x", "journal": "y"}]
 
 
 def test_a_backend_that_refuses_fails_the_job_with_what_it_says() -> None:

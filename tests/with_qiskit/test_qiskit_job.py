@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -649,6 +650,25 @@ def test_a_cancel_answers_whether_it_was_taken(answer: Any, taken: bool) -> None
     assert job.cancel() is taken
     assert job.cancel_requested is taken
     assert job.status() is JobStatus.RUNNING
+
+
+def test_a_cancel_that_comes_while_it_is_submitted_has_no_arguments_of_the_submit() -> None:
+    class PriorityJob(QiskitJob[None]):
+        def submit(self, priority: int) -> None:  # type: ignore[override]
+            with ThreadPoolExecutor(1) as other:
+                assert other.submit(self.cancel).result(30)
+            self._job_id = f"p-{priority}"
+
+        def cancel(self, why: str = "no reason") -> bool:
+            reasons.append(why)
+            return True
+
+    reasons: list[str] = []
+    job = PriorityJob(None, "")
+
+    job.submit(priority=3)
+
+    assert (job.job_id(), reasons) == ("p-3", ["no reason"])
 
 
 def test_a_cancelled_job_is_cancelled_when_its_status_says_so() -> None:

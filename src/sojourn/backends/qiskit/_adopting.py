@@ -15,7 +15,7 @@ from sojourn.history import Observation
 from sojourn.job import BaseJob
 from sojourn.lifecycle import JobStatus, State
 
-__all__ = ["AdoptedJob", "adopt"]
+__all__ = ["AdoptedJob", "adopt", "reason_of"]
 
 _NEEDED = ("job_id", "status", "result")
 
@@ -136,7 +136,7 @@ class AdoptedJob(QiskitJob[Any]):
             place = QiskitStatus.__members__.get(place, place)
         heard = self._sj_heard(place)
         failed = heard in (JobStatus.ERROR, self._sj_rules.states["ERROR"], "ERROR")
-        return Observation(heard, reason=_reason(job)) if failed else heard
+        return Observation(heard, reason=reason_of(job)) if failed else heard
 
     def _cancel(self) -> bool | None:
         cancel = getattr(self.adopted, "cancel", None)
@@ -192,7 +192,7 @@ def _value(job: Any, name: str) -> Any:
     return found() if callable(found) else found
 
 
-def _reason(job: Any) -> str | BaseException | None:
+def reason_of(job: Any) -> str | BaseException | None:
     """Return why a job failed, as far as the object says without a wait."""
     future = getattr(job, "_future", None)
     if isinstance(future, Future) and future.done() and not future.cancelled():

@@ -74,6 +74,8 @@ class QiskitBackend(QiskitBackendV2):
         self._closed = False
         self._gate = threading.Lock()
         self._here: WeakSet[CircuitJob] = WeakSet()
+        #: Jobs that nothing else holds until they are over: nobody tells of their end.
+        self._held: set[CircuitJob] = set()
         self._pool: ProcessBackend | None = None
         if processes is not None:
             self._pool = ProcessBackend(whole_number("processes", processes), grace=GRACE)
@@ -121,7 +123,8 @@ class QiskitBackend(QiskitBackendV2):
 
         Raises:
             TypeError: It is no circuit, or ``shots`` is no int; nothing was submitted.
-            ValueError: There is no circuit, or ``shots`` is below 1; nothing was submitted.
+            ValueError: There is no circuit, ``shots`` is below 1, or the id is empty, too long or not
+                printable; nothing was submitted.
             CannotRunError: The backend is closed, or what is to run in another process does not
                 pickle.
         """
@@ -134,6 +137,8 @@ class QiskitBackend(QiskitBackendV2):
             )
         kind = HereJob if self._pool is None else ApartJob
         name = f"{self._stamp}-{next(self._numbers)}" if job_id is None else job_id
+        if isinstance(name, str) and not 0 < len(name) < 256:
+            raise ValueError(f"a job id must have 1 to 255 characters, not {name!r:.80}")
         job = kind(self, name, circuits, options)
         with self._gate:
             self._here.add(job)
@@ -173,6 +178,16 @@ class QiskitBackend(QiskitBackendV2):
         self._closed = True
         for job in self.jobs:
             job.cancel()
+
+    # For jobs that are polled.
+
+    def _hold(self, job: CircuitJob) -> None:
+        with self._gate:
+            self._held.add(job)
+
+    def _let_go(self, job: CircuitJob) -> None:
+        with self._gate:
+            self._held.discard(job)
 
     # For jobs in processes and the threads that serve them, which know of no other backend than this.
 

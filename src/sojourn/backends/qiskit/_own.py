@@ -30,11 +30,11 @@ VERBS = {
 
 
 class _Calls(threading.local):
-    """The own methods that this thread is inside, and the arguments of the outermost."""
+    """The own methods that this thread is inside, and what each was called with, by job."""
 
     def __init__(self) -> None:
         self.running: list[tuple[str, int]] = []
-        self.arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+        self.arguments: dict[tuple[str, int], tuple[tuple[Any, ...], dict[str, Any]]] = {}
         self.answer: Any = None
 
 
@@ -114,11 +114,18 @@ def _move_submit(cls: type, root: Any, own: Callable[..., Any]) -> None:
     def submit(self: Any, *args: Any, **kwargs: Any) -> Any:
         if inside(self, "submit"):
             return own(self, *args, **kwargs)
-        return _passing(root.submit, self, args, kwargs)
+        own_calls.arguments["submit", id(self)] = (args, kwargs)
+        own_calls.answer = None
+        try:
+            root.submit(self)
+            return own_calls.answer
+        finally:
+            own_calls.arguments.pop(("submit", id(self)), None)
+            own_calls.answer = None
 
     def _submit(self: Any) -> str | None:
         with _within(self, "submit"):
-            args, kwargs = own_calls.arguments
+            args, kwargs = own_calls.arguments.get(("submit", id(self)), ((), {}))
             answer = own_calls.answer = own(self, *args, **kwargs)
         found = self.job_id() or answer
         return found if isinstance(found, str) else None
@@ -131,15 +138,16 @@ def _move_cancel(cls: type, root: Any, own: Callable[..., Any]) -> None:
     def cancel(self: Any, *args: Any, **kwargs: Any) -> Any:
         if inside(self, "cancel"):
             return own(self, *args, **kwargs)
-        own_calls.arguments = (args, kwargs)
+        own_calls.arguments["cancel", id(self)] = (args, kwargs)
         try:
             return root.cancel(self)
         finally:
-            own_calls.arguments = ((), {})
+            own_calls.arguments.pop(("cancel", id(self)), None)
 
     def _cancel(self: Any) -> bool | None:
         with _within(self, "cancel"):
-            args, kwargs = own_calls.arguments
+            # None, if this thread submits the job and another has asked meanwhile.
+            args, kwargs = own_calls.arguments.get(("cancel", id(self)), ((), {}))
             try:
                 answer = own(self, *args, **kwargs)
             except NotImplementedError:
@@ -169,16 +177,6 @@ def _move_result(cls: type, root: Any, own: Callable[..., Any]) -> None:
             return own(self)
 
     _install(cls, "result", result, _fetch_result)
-
-
-def _passing(method: Any, job: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a method without arguments, whose hook gets them, and return what the hook was answered."""
-    own_calls.arguments, own_calls.answer = (args, kwargs), None
-    try:
-        method(job)
-        return own_calls.answer
-    finally:
-        own_calls.arguments, own_calls.answer = ((), {}), None
 
 
 _MOVE: dict[str, Callable[[type, Any, Callable[..., Any]], None]] = {

@@ -8,6 +8,7 @@ from concurrent.futures import CancelledError, Future
 from typing import Any
 
 from sojourn.backends._functions import FunctionJob
+from sojourn.backends.qiskit._adopting import reason_of
 from sojourn.backends.qiskit._errors import UnsuccessfulResultError
 from sojourn.backends.qiskit._job import QiskitJob
 from sojourn.backends.qiskit._sdk import QiskitStatus
@@ -56,7 +57,8 @@ class HereJob(CircuitJob):
             circuits: What to run.
             options: How, in the backend's own words; kept as the metadata.
         """
-        super().__init__(backend, job_id, **options)
+        super().__init__(backend, job_id)
+        self.metadata = dict(options)  # whose names may be those of parameters of ours
         # Names that no snapshot takes along.
         self.__dict__["_sj_circuits"] = circuits
         self.__dict__["_sj_settling"] = threading.Lock()
@@ -71,6 +73,7 @@ class HereJob(CircuitJob):
             future.add_done_callback(self._tell_end)
         else:
             self.__dict__["_sj_apart"] = True
+            self.backend()._hold(self)
         native_id = inner.job_id()
         return native_id if isinstance(native_id, str) else str(native_id)
 
@@ -84,28 +87,39 @@ class HereJob(CircuitJob):
         told = inner.status()
         told = QiskitStatus.__members__.get(told, told) if isinstance(told, str) else told
         if told in FINAL and "_sj_pushed" not in self.__dict__:
-            return self._end()
+            return self._end(told)
         return PROGRESS.get(told) if isinstance(told, QiskitStatus) else told
 
-    def _end(self) -> Observation:
-        """Return how it ended, the same to everyone who asks."""
+    def _end(self, told: QiskitStatus | None = None) -> Observation:
+        """Return how it ended, the same to everyone who asks.
+
+        Args:
+            told: What the backend's own job says of its end, if it was asked.
+        """
         with self.__dict__["_sj_settling"]:
             if "_sj_end" not in self.__dict__:
-                self.__dict__["_sj_end"] = self._judge()
+                self.__dict__["_sj_end"] = self._judge(told)
+                self.backend()._let_go(self)
             end: Observation = self.__dict__["_sj_end"]
             return end
 
-    def _judge(self) -> Observation:
+    def _judge(self, told: QiskitStatus | None) -> Observation:
         inner = self.inner
         try:
             result = inner.result()
         except BaseException as error:
-            if isinstance(error, OSError) and "_sj_pushed" not in self.__dict__:
-                raise  # it could not be fetched, which says nothing about the job
-            return _failed(inner, error)
+            # A result that could not be fetched, or an interrupt, says nothing about the job.
+            passing = isinstance(error, OSError) or not isinstance(error, Exception)
+            if told is QiskitStatus.DONE or (told is not None and passing):
+                raise
+            return _failed(inner, error, told)
+        if told is QiskitStatus.CANCELLED:
+            return Observation(JobStatus.CANCELLED)
         if self.cancel_requested:
             return Observation(JobStatus.CANCELLED, reason="it ended, and its result was dropped")
         failure = failure_of(result)
+        if failure is None and told is QiskitStatus.ERROR:
+            failure = UnsuccessfulResultError(str(reason_of(inner) or "it says no more"), result)
         if failure is not None:
             return Observation(JobStatus.ERROR, reason=failure)
         self._sj_known().result = result
@@ -141,7 +155,8 @@ class ApartJob(CircuitJob, FunctionJob[Any]):
         Raises:
             CannotRunError: The backend, the circuits or the options do not pickle.
         """
-        QiskitJob.__init__(self, backend, job_id, **options)
+        QiskitJob.__init__(self, backend, job_id)
+        self.metadata = dict(options)
         self._value = NOT_GIVEN
         self._call: Any = backend._prepare(simulate, (backend._around, circuits), options)
 
@@ -169,13 +184,11 @@ def failure_of(result: Any) -> UnsuccessfulResultError | None:
     return UnsuccessfulResultError(said or "; ".join(failed) or "it says no more", result)
 
 
-def _failed(inner: Any, error: BaseException) -> Observation:
+def _failed(inner: Any, error: BaseException, told: QiskitStatus | None) -> Observation:
     """Return what an exception of ``result()`` says: that the job failed, or was cancelled."""
     try:
-        stopped = isinstance(error, CancelledError) or inner.status() in (
-            QiskitStatus.CANCELLED,
-            "CANCELLED",
-        )
+        said = inner.status() if told is None else told
+        stopped = isinstance(error, CancelledError) or said in (QiskitStatus.CANCELLED, "CANCELLED")
     except Exception:  # noqa: BLE001  # what it raised before says more
         stopped = False
     return Observation(JobStatus.CANCELLED if stopped else JobStatus.ERROR, reason=error)
