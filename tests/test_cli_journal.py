@@ -429,6 +429,19 @@ def test_what_is_damaged_is_said_and_left_as_it_is(typed: Typed) -> None:
     assert typed("check", *JOURNAL) == told
 
 
+def test_one_job_that_is_damaged_does_not_hide_the_others(typed: Typed) -> None:
+    printed("j", "cup-1")
+    printed("j", "cup-2")
+    with closing(sqlite3.connect("j")) as connection, connection:
+        connection.execute("UPDATE job SET owner = 'me' WHERE id = 'cup-1'")
+
+    told = typed("show", "cup-", *JOURNAL)
+
+    assert told.returncode == 0
+    assert told.stdout.startswith("cup-2")
+    assert told.stderr.count("what the journal says of cup-1 is damaged") == 1
+
+
 @pytest.mark.parametrize("arguments", [(), ("shop:Job", "--journal", "j")])
 def test_a_class_and_a_journal_are_not_checked_together(
     typed: Typed, arguments: tuple[str, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import resource
 import signal
 import sqlite3
@@ -17,8 +18,8 @@ from typing import Any
 import pytest
 
 from job_doubles import Background, Pushed
-from sojourn import BaseJob
-from sojourn.errors import JournalError, JournalFileError
+from sojourn import BaseJob, recover
+from sojourn.errors import JournalDamageError, JournalError, JournalFileError
 from sojourn.history import Change
 from sojourn.journals import _schema
 from sojourn.journals.sqlite import SQLiteJournal
@@ -380,6 +381,17 @@ class TestDamage:
             assert len(journal.history("j-0")) == 3
             with pytest.raises(JournalFileError, match="j-3"):
                 journal.read("j-3")
+            with pytest.raises(JournalDamageError, match="job 'j-3' is damaged") as caught:
+                journal.jobs()
+            again = pickle.loads(pickle.dumps(caught.value))
+            for error in (caught.value, again):
+                assert error.damaged == ("j-3",)
+                assert [job.job_id for job in error.whole] == ["j-4", "j-2", "j-1", "j-0"]
+            jobs, orphans = recover(journal, {Pushed: "shop"})
+            assert [job.job_id() for job in jobs] == ["j-4"]
+            assert [(orphan.job.job_id, "damaged" in orphan.reason) for orphan in orphans] == [
+                ("j-3", True)
+            ]
 
 
 class TestClosing:

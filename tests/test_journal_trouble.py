@@ -127,3 +127,17 @@ def test_a_change_that_may_yet_be_made_is_not_said_to_have_failed(
         monkeypatch.undo()
         assert job.observe("RUNNING").name == "UNCHANGED"
         assert [entry.dest for entry in journal.history("j-1")] == ["QUEUED", "RUNNING"]
+
+
+@pytest.mark.parametrize("notes", [{1: "a", "1": "b"}, {"deep": [{2: "c"}]}])
+def test_notes_that_would_come_back_as_others_are_refused(path: Path, notes: Any) -> None:
+    with SQLiteJournal(path) as journal, pytest.raises(JournalError, match="keys must be str"):
+        Pushed(None, "j-1", metadata=notes, journal=journal)
+
+
+def test_a_path_is_not_taken_for_a_journal(path: Path) -> None:
+    for each in (path, str(path)):
+        with pytest.raises(TypeError, match=r"such as SQLiteJournal\("):
+            Pushed(None, "j-1", journal=each)  # type: ignore[arg-type]
+
+    assert not path.exists()

@@ -122,12 +122,26 @@ def pack(job_id: str, what: str, value: Mapping[str, Any]) -> str:
         JournalError: They are not made of what JSON has.
     """
     try:
-        return json.dumps(dict(value), allow_nan=True)
+        text = json.dumps(dict(value), allow_nan=True)
+        _check_keys(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise JournalError(
             f"job {job_id!r} cannot keep its {what} in a journal: {error}; "
             "use str, int, float, bool, None, lists, and dictionaries with str keys"
         ) from error
+    return text
+
+
+def _check_keys(value: object) -> None:
+    """Refuse keys that JSON would make others of, two of them perhaps the same."""
+    if isinstance(value, Mapping):
+        for key, each in cast("Mapping[object, object]", value).items():
+            if not isinstance(key, str):
+                raise TypeError(f"keys must be str, not {key!r:.80}")
+            _check_keys(each)
+    elif isinstance(value, list | tuple):
+        for each in cast("list[object]", value):
+            _check_keys(each)
 
 
 def pack_result(job_id: str, value: object) -> PackedResult:

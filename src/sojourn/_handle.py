@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _thread
 import logging
+import os
 import threading
 from collections.abc import Mapping
 from datetime import datetime
@@ -296,6 +297,10 @@ class Handle:
 
     def _sj_keep_in(self, journal: Journal) -> None:
         """Have every change kept in a journal from now on."""
+        if isinstance(journal, str | os.PathLike):
+            raise TypeError(
+                f"journal must be a journal, such as SQLiteJournal({str(journal)!r}), not a path"
+            )
         pack(str(self._sj_id), "metadata", self._sj_metadata)  # now, and not when it is too late
         self._sj_watching().book = Book(journal)
 

@@ -22,12 +22,15 @@
         ├── JournalConflictError  somebody else has changed the job first
         ├── JournalUncertainError nobody knows whether a change was kept
         └── JournalFileError      a file is not what it should be
+            └── JournalDamageError    some of its jobs are damaged (.whole: the others)
 
 The facts of an error are its positional arguments and its attributes, so that they survive
 pickling; the sentence is built when somebody reads it.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 __all__ = [
     "BackendError",
@@ -40,6 +43,7 @@ __all__ = [
     "JobSubmitError",
     "JobTimeoutError",
     "JournalConflictError",
+    "JournalDamageError",
     "JournalError",
     "JournalFileError",
     "JournalUncertainError",
@@ -449,3 +453,23 @@ class JournalFileError(JournalError):
     def __str__(self) -> str:
         """Say which file and why."""
         return f"journal {self.path!r} cannot be used: {self.reason}"
+
+
+class JournalDamageError(JournalFileError):
+    """Some of the jobs that were asked for are damaged in their journal, and the others are not.
+
+    Attributes:
+        damaged: Ids of those that are, as far as they can be read.
+        whole: The others, each a `sojourn.history.KeptJob`.
+    """
+
+    def __init__(self, path: str, damaged: tuple[str, ...], whole: tuple[Any, ...]) -> None:
+        """Keep the facts."""
+        named = ", ".join(map(repr, damaged[:3]))
+        more = f" and {len(damaged) - 3} more" if len(damaged) > 3 else ""
+        super().__init__(
+            path, f"what it says of job {named}{more} is damaged; check() finds all that is"
+        )
+        self.args = (path, damaged, whole)
+        self.damaged = damaged
+        self.whole = whole

@@ -157,7 +157,7 @@ class KeptFacts(TypedDict, total=False):
         claim: How far its submission went: sending, sent, uncertain, refused, withdrawn, attached.
         claims: How often the right to submit or to run it was taken; the number that fences.
         doubt: Why the submission is uncertain or was refused.
-        owner: The process that took that right, as `sojourn.journals.owner` names it.
+        owner: The process that took that right, by the name that it has for ever.
         cancel_requested_at: When somebody asked to cancel it; ``None`` when that was answered.
         worker: The process that does the work, where that is one of this machine.
     """
@@ -308,11 +308,14 @@ class Journal(Protocol):
         Args:
             status: A status, or several of them.
             backend: What their backend is called.
-            since: Only those that have changed since.
+            since: Only those that have changed since; aware.
             limit: How many at most.
 
         Raises:
-            JournalError: They could not be read, or are damaged.
+            JournalDamageError: Some are damaged; the error has the others.
+            JournalError: They could not be read.
+            ValueError: The question makes no sense: a status that is none, a negative limit, a time
+                without its zone.
         """
 
     def history(self, job_id: str) -> tuple[Entry, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sojourn._book import name_of_backend, name_of_class
 from sojourn._handle import describe
-from sojourn.history import Journal, KeptJob
+from sojourn.errors import JournalDamageError
+from sojourn.history import Journal, KeptFacts, KeptJob
 from sojourn.job import BaseJob
 from sojourn.lifecycle import JobStatus
 
@@ -20,7 +22,7 @@ class Orphan(NamedTuple):
     """A job in a journal that was not taken up.
 
     Attributes:
-        job: What the journal knows of it.
+        job: What the journal knows of it; of one that is damaged, no more than its id.
         reason: Why it was not taken up, and the way out.
     """
 
@@ -76,7 +78,12 @@ def recover(
     known = dict(_pairs(takers))
     jobs: list[BaseJob[Any]] = []
     orphans: list[Orphan] = []
-    for kept in reversed(journal.jobs(status=None if finals else _OPEN)):
+    try:
+        found_jobs = journal.jobs(status=None if finals else _OPEN)
+    except JournalDamageError as error:
+        found_jobs = error.whole
+        orphans += [Orphan(_damaged(job_id), describe(error)) for job_id in error.damaged]
+    for kept in reversed(found_jobs):
         found = known.get((kept.class_name, kept.backend))
         if found is None:
             orphans.append(Orphan(kept, _unknown(kept, known)))
@@ -114,6 +121,21 @@ def _take_up(
     story = journal.read(kept.job_id)
     assert story is not None  # a journal forgets nothing
     return cls._sj_restored(backend, story, journal, {})
+
+
+def _damaged(job_id: str) -> KeptJob:
+    """Return what is known of a job whose place in its journal is damaged."""
+    never = datetime.fromtimestamp(0, UTC)
+    facts: KeptFacts = {
+        "native_id": None,
+        "claim": "",
+        "claims": 0,
+        "doubt": "",
+        "owner": None,
+        "cancel_requested_at": None,
+        "worker": None,
+    }
+    return KeptJob(job_id, "", "", "", "", 0, 1, "", {}, {}, never, never, facts)
 
 
 def _unknown(kept: KeptJob, known: Mapping[tuple[str, str], object]) -> str:

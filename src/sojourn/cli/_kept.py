@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,8 +13,8 @@ from typing import Any
 from sojourn.cli import _choices
 from sojourn.cli._batch import Task
 from sojourn.cli._batches import BATCH, Kept, batch_of, short_name
-from sojourn.cli._terminal import RefusalError, inert
-from sojourn.errors import JournalFileError
+from sojourn.cli._terminal import RefusalError, inert, say
+from sojourn.errors import JournalDamageError, JournalFileError
 from sojourn.history import KeptJob, Story
 from sojourn.journals.sqlite import SQLiteJournal
 
@@ -96,6 +97,20 @@ def _opened(path: Path) -> Iterator[SQLiteJournal]:
         yield journal
 
 
+def whole(journal: SQLiteJournal, **question: Any) -> Sequence[KeptJob]:
+    """Return the jobs that are asked for, without those that are damaged, of which stderr is told."""
+    try:
+        return journal.jobs(**question)
+    except JournalDamageError as error:
+        for job_id in error.damaged:
+            say(
+                f"sojourn: what the journal says of {inert(job_id)} is damaged; "
+                "sojourn check --journal finds all that is\n",
+                sys.stderr,
+            )
+        return error.whole
+
+
 def jobs(
     journal: SQLiteJournal,
     *,
@@ -123,7 +138,7 @@ def find(journal: SQLiteJournal, name: str) -> Story:
     story = journal.read(name)
     if story is not None:
         return story
-    everybody = journal.jobs() if name else ()
+    everybody = whole(journal) if name else ()
     # A name is meant even where an id happens to begin like it.
     found = [job for job in everybody if short_name(job) == name]
     found = found or [job for job in everybody if job.job_id.startswith(name)]

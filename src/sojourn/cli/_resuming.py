@@ -25,7 +25,7 @@ def left(journal: SQLiteJournal, name: str | None) -> list[Kept]:
     """
     if name is not None:
         return [_named(journal, name)]
-    found = reversed(journal.jobs(status=_OPEN, backend=BATCH))
+    found = reversed(_kept.whole(journal, status=_OPEN, backend=BATCH))
     batches = [Kept.old(journal, job.job_id) for job in found]
     for each in batches:
         if owner := each.owner():

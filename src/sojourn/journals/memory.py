@@ -21,6 +21,7 @@ from sojourn.history import (
     PackedResult,
     Story,
 )
+from sojourn.journals._filters import statuses_of
 
 __all__ = ["MemoryJournal"]
 
@@ -131,8 +132,12 @@ class MemoryJournal:
             backend: What their backend is called.
             since: Only those that have changed since; aware.
             limit: How many at most.
+
+        Raises:
+            ValueError: The question makes no sense: a status that is none, a negative limit, a time
+                without its zone.
         """
-        statuses = {str(status)} if isinstance(status, str) else status and {*map(str, status)}
+        statuses = statuses_of(status, since, limit)
         with self._locked():
             found = [
                 shelf.job

@@ -7,15 +7,16 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from sojourn.errors import JournalError, JournalFileError
+from sojourn.errors import JournalDamageError, JournalError, JournalFileError
 from sojourn.history import Change, Entry, KeptJob, PackedResult, Story
 from sojourn.journals._checking import problems
 from sojourn.journals._files import connect, prepare
+from sojourn.journals._filters import statuses_of
 from sojourn.journals._forks import inside, survive
 from sojourn.journals._results import Results
 from sojourn.journals._schema import COLUMNS, anomaly_of, entry_of, job_of, micros
@@ -25,6 +26,7 @@ from sojourn.journals._writer import Writer
 __all__ = ["SQLiteJournal"]
 
 _OPEN = "status NOT IN ('DONE', 'ERROR', 'CANCELLED')"
+_ALL = 2**63 - 1
 _ENTRIES = (
     'SELECT version, attempt, "trigger", source, destination, at, origin, inferred, detail, '
     'checksum FROM "transition" WHERE job = (SELECT number FROM job WHERE id = ?) '
@@ -256,15 +258,24 @@ class SQLiteJournal:
             limit: How many at most.
 
         Raises:
-            JournalFileError: They could not be read, or are damaged.
+            JournalDamageError: Some are damaged; the error has the others.
+            JournalFileError: They could not be read.
+            ValueError: The question makes no sense: a status that is none, a negative limit, a time
+                without its zone.
         """
-        where, values = _filter(status, backend, since)
+        where, values = _filter(statuses_of(status, since, limit), backend, since)
         with self._reading() as connection:
             rows = connection.execute(
                 f"SELECT {COLUMNS} FROM job WHERE {where} ORDER BY number DESC LIMIT ?",
-                (*values, -1 if limit is None else limit),
+                (*values, -1 if limit is None else min(limit, _ALL)),
             ).fetchall()
-        return tuple([self._whole(job_of(row), row[5]) for row in rows])
+        found = [job_of(row) for row in rows]
+        whole = tuple([job for job in found if job is not None])
+        if len(whole) < len(found):
+            pairs = zip(rows, found, strict=True)
+            damaged = tuple(str(row[5]) for row, job in pairs if job is None)
+            raise JournalDamageError(str(self.path), damaged, whole)
+        return whole
 
     def result(self, job_id: str) -> PackedResult | None:
         """Return the result of a job, if it is kept.
@@ -308,21 +319,20 @@ class SQLiteJournal:
 
 
 def _filter(
-    status: str | Iterable[str] | None, backend: str | None, since: datetime | None
+    statuses: tuple[str, ...] | None, backend: str | None, since: datetime | None
 ) -> tuple[str, list[object]]:
     terms, values = ["1"], list[object]()
-    if status is not None:
-        statuses = [status] if isinstance(status, str) else list(status)
-        if not {str(each) for each in statuses} & {"DONE", "ERROR", "CANCELLED"}:
+    if statuses is not None:
+        if not {*statuses} & {"DONE", "ERROR", "CANCELLED"}:
             terms.append(_OPEN)  # in these words, or SQLite would not use the index of open jobs
         terms.append(f"status IN ({', '.join('?' * len(statuses))})")
-        values += [str(each) for each in statuses]
+        values += statuses
     if backend is not None:
         terms.append("backend = ?")
         values.append(backend)
     if since is not None:
         terms.append("changed_at >= ?")
-        values.append(micros(since.astimezone(UTC)))
+        values.append(micros(since))
     return " AND ".join(terms), values
 
 

@@ -429,6 +429,15 @@ class JournalConformance:
         assert found(since=NOW) == ["j-2", "j-1", "j-0"]
         assert found(since=datetime.now(UTC) + timedelta(hours=1)) == []
 
+    def test_a_question_that_makes_no_sense_is_refused(self, journal: Any) -> None:
+        """Say so, instead of finding nothing, or too much."""
+        Plain("shop", "j-1", journal=journal).submit()
+
+        naive = datetime.now(UTC).replace(tzinfo=None)
+        for question in ({"status": "queued"}, {"limit": -1}, {"since": naive}):
+            with pytest.raises(ValueError, match=next(iter(question))):
+                journal.jobs(**question)
+
     def test_a_job_that_is_not_there_is_said_to_be_missing(self, journal: Any) -> None:
         """Say so, instead of answering nothing."""
         assert journal.read("nobody") is None
