@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from job_doubles import Pushed
-from sojourn import BaseJob
+from sojourn import BaseJob, _book, recover
+from sojourn._owner import this_process
 from sojourn.errors import JournalError, JournalFileError, JournalUncertainError
 from sojourn.journals._writer import Writer
 from sojourn.journals.sqlite import SQLiteJournal
@@ -127,6 +128,36 @@ def test_a_change_that_may_yet_be_made_is_not_said_to_have_failed(
         monkeypatch.undo()
         assert job.observe("RUNNING").name == "UNCHANGED"
         assert [entry.dest for entry in journal.history("j-1")] == ["QUEUED", "RUNNING"]
+
+
+@pytest.mark.parametrize("answer", [False, True, None])
+def test_a_journal_may_know_better_whether_an_owner_lives(
+    path: Path, monkeypatch: pytest.MonkeyPatch, answer: bool | None
+) -> None:
+    asked: list[str] = []
+    owner = f"{this_process().split('/')[0]}/0/1/1"  # of another container
+
+    class Knowing(SQLiteJournal):
+        def is_alive(self, owner: str) -> bool | None:
+            asked.append(owner)
+            return answer
+
+    class Sent(BaseJob[Any]):
+        def _submit(self) -> str:
+            monkeypatch.undo()  # from here on this is the next process
+            handles.extend(recover(journal, {Sent: "shop"}).jobs)
+            return "n-1"
+
+        def _find(self) -> str:
+            return "n-2"
+
+    handles: list[Any] = []
+    monkeypatch.setattr(_book, "this_process", lambda: owner)
+    with Knowing(path) as journal:
+        Sent("shop", "j-1", journal=journal).submit()
+
+        assert [each.startswith(f"{owner}/") for each in asked] == [True]
+        assert handles[0]._sj_claimed().kind == ("uncertain" if answer is False else "elsewhere")
 
 
 @pytest.mark.parametrize("notes", [{1: "a", "1": "b"}, {"deep": [{2: "c"}]}])

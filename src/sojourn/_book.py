@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, cast
 
-from sojourn._owner import this_process
+from sojourn._owner import is_alive, this_process
 from sojourn.errors import JournalError
 from sojourn.history import Journal, KeptFacts, PackedResult
 
@@ -77,6 +77,13 @@ class Book:
     def owner(self) -> str:
         """Return what this handle calls itself where it claims something."""
         return f"{this_process()}/{self.mark}"
+
+    def takes_for_alive(self, owner: str) -> bool:
+        """Tell whether an owner may live, as the journal says if it can tell."""
+        if owner.startswith(f"{this_process()}/"):
+            return True
+        ask = getattr(self.journal, "is_alive", is_alive)
+        return ask(owner) is not False
 
 
 def name_of_class(cls: type) -> str:

@@ -21,7 +21,6 @@ from sojourn._book import (
 )
 from sojourn._clock import instant
 from sojourn._handle import SENT, UNCLAIMED, Claim, describe, logger
-from sojourn._owner import is_alive
 from sojourn._telling import Telling
 from sojourn.errors import (
     JobError,
@@ -365,7 +364,7 @@ class Keeping(Telling):
         facts.native_id = kept["native_id"] or facts.native_id
         facts.cancel_requested = kept["cancel_requested_at"] is not None
         if "claim" not in book.staged:
-            facts.claim = _claim_of(kept, facts.claim, book.owner())
+            facts.claim = _claim_of(kept, facts.claim, book)
         for anomaly in story.anomalies:
             known = (each.reason for each in facts.anomalies.values())
             if anomaly.reason not in known:
@@ -375,21 +374,21 @@ class Keeping(Telling):
         return entry.dest in self._sj_rules.states
 
 
-def _claim_of(kept: KeptFacts, known: Claim, ours: str) -> Claim:
+def _claim_of(kept: KeptFacts, known: Claim, book: Book) -> Claim:
     """Return how far a submission went, as the journal knows it.
 
     Args:
         kept: What the journal knows.
         known: What this handle knows.
-        ours: What this handle calls itself as an owner.
+        book: This handle's place in the journal.
     """
     kind, owner = kept["claim"], kept["owner"] or ""
     if kind == "sent":
         return SENT
     if kind == "sending":
-        if owner == ours:
+        if owner == book.owner():
             return known  # it is in this handle's hands, even if it was not told so
-        if owner and is_alive(owner) is not False:
+        if owner and book.takes_for_alive(owner):
             return Claim("elsewhere")
         return Claim("uncertain", doubt="the process that submitted it has ended")
     if kind == known.kind:

@@ -470,6 +470,6 @@ class JournalDamageError(JournalFileError):
         super().__init__(
             path, f"what it says of job {named}{more} is damaged; check() finds all that is"
         )
-        self.args = (path, damaged, whole)
+        Exception.__init__(self, path, damaged, whole)  # what pickling keeps
         self.damaged = damaged
         self.whole = whole

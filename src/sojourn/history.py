@@ -267,6 +267,11 @@ class Journal(Protocol):
 
     Any method may be called from any thread, and several processes may use one journal. A journal
     never calls a job. It does not know the classes of its jobs, and never repairs what it finds.
+
+    A journal of processes that cannot see one another, on several machines or in several containers,
+    has one more method, ``is_alive(owner: str) -> bool | None``: whether the process of that name
+    lives. ``None`` stands for yes, since nobody takes a job from an owner that may live. Without it
+    this machine is asked: a process of another machine has ended, one of another container lives.
     """
 
     def write(self, change: Change) -> None:

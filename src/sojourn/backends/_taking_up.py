@@ -11,7 +11,7 @@ from typing import Any
 
 from sojourn import _clock
 from sojourn._handle import SENT, Claim
-from sojourn._owner import is_alive, this_process
+from sojourn._owner import this_process
 from sojourn._waiting import T, Waiting
 from sojourn.history import NOT_GIVEN, More, Outcome, Record
 from sojourn.lifecycle import JobStatus
@@ -23,9 +23,9 @@ def owner_of(job: Any) -> str:
     """Return the process that has a job and lives, ``""`` if there is none."""
     book = job._sj_book()
     holder: str = "" if book is None else book.holder
-    if not holder or holder.startswith(f"{this_process()}/"):
+    if book is None or not holder or holder.startswith(f"{this_process()}/"):
         return ""  # the backends of this process know themselves which jobs they have
-    return holder if is_alive(holder) is not False else ""
+    return holder if book.takes_for_alive(holder) else ""
 
 
 class TakenUp(Waiting[T]):
