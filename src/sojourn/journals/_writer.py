@@ -37,10 +37,11 @@ class _Ticket:
         kept: Where its result is, if it has one.
         ready: Released when it is decided.
         open: Whether it may still be withdrawn; whoever pops this has decided it.
+        over: Whether it is decided; an interrupt may have come just after that was heard.
         trouble: Why it was not made; ``None`` if it was.
     """
 
-    __slots__ = ("change", "kept", "open", "ready", "trouble")
+    __slots__ = ("change", "kept", "open", "over", "ready", "trouble")
 
     def __init__(self, change: Change, kept: Kept | None) -> None:
         self.change = change
@@ -48,6 +49,7 @@ class _Ticket:
         self.ready = threading.Lock()
         self.ready.acquire()
         self.open = [True]
+        self.over = False
         self.trouble: BaseException | None = None
 
     def take(self) -> bool:
@@ -59,6 +61,7 @@ class _Ticket:
 
     def decide(self, trouble: BaseException | None) -> None:
         self.trouble = trouble
+        self.over = True
         self.ready.release()
 
 
@@ -94,6 +97,9 @@ class Writer:
         self._queue: SimpleQueue[_Ticket | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
+        #: Held by the writer as long as it lives: an interrupt may come when one was just started,
+        #: so that another is, and then the second has nothing to do.
+        self._running = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._closed = False
         #: Held by whoever writes.
@@ -116,7 +122,7 @@ class Writer:
             JournalUncertainError: Nobody knows whether it was made.
             JournalError: It was not made.
         """
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             self._start()
         ticket = _Ticket(change, kept)
         if self._may_write_here() and self._write_here(ticket):
@@ -127,8 +133,9 @@ class Writer:
             self._queue.put(ticket)
             decided = ticket.ready.acquire(timeout=self._patience)
         except BaseException:
-            # If it cannot be withdrawn it is being written just now.
-            if not ticket.take() and not ticket.ready.acquire(timeout=self._patience):
+            # If it is not decided and cannot be withdrawn it is being written just now.
+            mine = ticket.take() or ticket.over
+            if not mine and not ticket.ready.acquire(timeout=self._patience):
                 self._leave(ticket)
             raise
         if not decided:
@@ -165,8 +172,10 @@ class Writer:
             self._closed = True
             thread, self._thread = self._thread, None
         self._queue.put(None)
-        if thread is not None:
-            thread.join(self._patience)  # one that another process holds up is left to itself
+        # One that another process holds up is left to itself.
+        if thread is not None and self._running.acquire(timeout=self._patience):
+            self._running.release()
+            thread.join()
         self._refuse_rest()
         self._queue.put(None)
 
@@ -174,7 +183,7 @@ class Writer:
         with self._starting:
             if self._closed:
                 raise JournalError(f"journal {self.path!r} is closed; open it again")
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 thread = threading.Thread(target=self._run, name="sojourn-journal", daemon=True)
                 try:
                     thread.start()
@@ -226,6 +235,13 @@ class Writer:
     # In the thread.
 
     def _run(self) -> None:
+        if self._running.acquire(blocking=False):
+            try:
+                self._serve()
+            finally:
+                self._running.release()
+
+    def _serve(self) -> None:
         while (ticket := self._queue.get()) is not None:
             batch, end = [ticket], False
             while len(batch) < MOST_AT_ONCE and not end:
