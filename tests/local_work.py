@@ -142,6 +142,11 @@ def never_listen(folder: Path) -> None:
     sleep(folder)
 
 
+def stop_listening() -> None:
+    """Leave a process that takes no notice of a request."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 def never_let_go(folder: Path) -> None:
     """Hold the interpreter in a function written in C, for longer than anybody waits."""
     write(folder / "pid", os.getpid())

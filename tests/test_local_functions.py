@@ -323,6 +323,20 @@ class TestStoppingAProcess:
         assert (tmp_path / "tidied").exists()
         assert not alive(pid)
 
+    def test_is_polite_whatever_the_function_before_has_done_to_signals(
+        self, tmp_path: Path
+    ) -> None:
+        with ProcessBackend(1, grace=PATIENCE) as backend:
+            pid = backend.run(work.process_id).result(PATIENCE)
+            backend.run(work.stop_listening)
+            job = backend.run(work.sleep_and_tidy, tmp_path)
+            assert number_in(tmp_path / "pid") == pid
+            job.cancel()
+
+            with pytest.raises(JobCancelledError, match="StopRequested"):
+                job.result(PATIENCE / 2)
+        assert (tmp_path / "tidied").exists()
+
     @pytest.mark.parametrize(
         ("function", "state"), [(work.sleep_and_return, "DONE"), (work.sleep_and_fail, "ERROR")]
     )

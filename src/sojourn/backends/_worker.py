@@ -149,6 +149,7 @@ def _answer(job_id: str, payload: bytes) -> bytes:
     except Exception as error:  # noqa: BLE001  # unpickling may raise anything
         return pickle.dumps(("lost", f"its process cannot read the call: {_told(error)}"))
     running.set(_Call(job_id))
+    signal.signal(signal.SIGTERM, _stop)  # the function before this one may have had its own
     try:
         _Stopping.calling = True
         if _Stopping.asked:
