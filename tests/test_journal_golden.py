@@ -95,6 +95,7 @@ def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[SQL
     shutil.copy(GOLDEN / f"{name}.sqlite", tmp_path)
     shutil.copytree(GOLDEN / f"{name}.sqlite-results", tmp_path / f"{name}.sqlite-results")
     (tmp_path / f"{name}.sqlite").chmod(0o600)
+    (tmp_path / f"{name}.sqlite-results").chmod(0o700)
     with SQLiteJournal(tmp_path / f"{name}.sqlite") as journal:
         yield journal, json.loads((GOLDEN / f"{name}.json").read_text())
 

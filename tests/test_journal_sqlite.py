@@ -180,6 +180,17 @@ def _foreign_wal(path: Path) -> None:
     Path(f"{path}-wal").symlink_to("elsewhere")
 
 
+def _results_elsewhere(path: Path) -> None:
+    filled(path)
+    Path(f"{path}-results").symlink_to(path.parent)
+
+
+def _results_of_all(path: Path) -> None:
+    filled(path)
+    Path(f"{path}-results").mkdir()
+    Path(f"{path}-results").chmod(0o755)
+
+
 def _foreign_lock(path: Path) -> None:
     filled(path)
     Path(f"{path}-lock").unlink()
@@ -199,6 +210,8 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut short": (_short, "not a journal"),
     "without the tables": (_without_tables, "could not be read"),
     "a write-ahead log that leads elsewhere": (_foreign_wal, "symbolic link"),
+    "results that lead elsewhere": (_results_elsewhere, "symbolic link"),
+    "results that others may read": (_results_of_all, "mode 0755.*chmod 700"),
     "a lock that leads elsewhere": (_foreign_lock, "symbolic link|levels of symbolic"),
 }
 

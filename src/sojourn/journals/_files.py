@@ -37,6 +37,8 @@ def prepare(path: Path) -> os.stat_result:
         for each in (path, *(Path(f"{path}-{end}") for end in ("wal", "shm", "journal"))):
             if os.path.lexists(each):
                 _check_file(each)
+        if os.path.lexists(results := Path(f"{path}-results")):
+            _check_folder(results)
         _check_header(path)
         return path.stat()
     except OSError as error:
@@ -71,6 +73,20 @@ def _check_file(path: Path) -> None:
     if not stat.S_ISREG(found.st_mode):
         kind = "a directory" if stat.S_ISDIR(found.st_mode) else "no regular file"
         raise JournalFileError(str(path), f"it is {kind}; give the name of a file")
+    _check_owner(path, found, 600)
+
+
+def _check_folder(path: Path) -> None:
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        kind = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "a file"
+        raise JournalFileError(
+            str(path), f"it is {kind}, where the folder of a journal's results should be"
+        )
+    _check_owner(path, found, 700)
+
+
+def _check_owner(path: Path, found: os.stat_result, mode: int) -> None:
     if not hasattr(os, "geteuid"):
         return
     if found.st_uid != os.geteuid():
@@ -79,7 +95,7 @@ def _check_file(path: Path) -> None:
         raise JournalFileError(
             str(path),
             f"others may read or write it (mode {stat.S_IMODE(found.st_mode):04o}); "
-            "look at who did, and chmod 600 it",
+            f"look at who did, and chmod {mode} it",
         )
 
 
