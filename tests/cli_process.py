@@ -57,7 +57,11 @@ class Terminal:
     """`sojourn` in a pseudo-terminal of its own, and who sits there."""
 
     def __init__(
-        self, *arguments: str, cwd: Path, program: tuple[str, ...] = ("-m", "sojourn")
+        self,
+        *arguments: str,
+        cwd: Path,
+        program: tuple[str, ...] = ("-m", "sojourn"),
+        columns: int = 100,
     ) -> None:
         """Start it."""
         self._ours, theirs = pty.openpty()
@@ -67,7 +71,7 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             cwd=cwd,
-            env={**QUIET, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"},
+            env={**QUIET, "TERM": "xterm-256color", "COLUMNS": f"{columns}", "LINES": "30"},
         )
         os.close(theirs)
         self.shown = ""

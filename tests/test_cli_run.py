@@ -428,6 +428,17 @@ def test_a_terminal_shows_what_runs_and_how_many_are_where(folder: Path) -> None
     assert terminal.shown.rindex("\x1b[?25h") > terminal.shown.rindex("\x1b[?25l")
 
 
+def test_a_narrow_terminal_shows_state_and_time_and_the_beginning_of_a_name(folder: Path) -> None:
+    file = batch("a-name-that-is-longer-than-it: while [ ! -e go ]; do sleep 0.01; done")
+    with Terminal("run", file, cwd=folder, columns=30) as terminal:
+        terminal.read_until("1 RUNNING")
+        assert re.search(
+            r"a-name-\S+…  \x1b\[[\d;]+mRUNNING\x1b\[0m +[\d.]+ [mµ]?s", terminal.shown
+        )
+        Path("go").touch()
+        assert terminal.wait() == 0
+
+
 def test_ctrl_c_in_a_terminal_cancels_what_runs(folder: Path) -> None:
     with Terminal("run", batch(SLEEPY, "queued: true"), "-j", "1", cwd=folder) as terminal:
         pid = number_in(folder / "sleepy.pid")

@@ -31,6 +31,11 @@ _STYLES = {
 }
 
 
+#: Columns that a narrow terminal keeps for what matters more than a long name, and for the name.
+_STATE_AND_TIME = len("  RUNNING  12345678 …")
+_NARROWEST_NAME = 4
+
+
 class _Outlet(io.TextIOBase):
     """A stream that fails as `say` does: rich would end the program when nobody reads."""
 
@@ -123,7 +128,8 @@ class Live(_plain.Plain):
         return Text("\n", no_wrap=True, overflow="ellipsis").join([*lines, total])
 
     def _row(self, running: Running) -> Text:
-        name = pad(shorten(inert(running.task.name), self._width), self._width)
+        width = max(_NARROWEST_NAME, min(self._width, self._console.size.width - _STATE_AND_TIME))
+        name = pad(shorten(inert(running.task.name), width), width)
         row = Text(f"{name}  ")
         row.append("RUNNING", _STYLES[JobStatus.RUNNING])
         return row.append(f"  {duration(running.seconds or 0.0):>8}  {inert(running.task.shown)}")
