@@ -92,9 +92,19 @@ def started(
 
 
 def killed(*lines: str, when: str, slots: int = 1) -> None:
-    """Run a batch, and kill its program as soon as a file is there."""
+    """Run a batch, and kill its program when all is submitted and a file is there."""
     with started("run", batch(*lines), "-j", str(slots), *JOURNAL):
         until(Path(when).exists)
+        until(lambda: are_submitted(len(lines)))
+
+
+def are_submitted(count: int, path: Path = Path("j")) -> bool:
+    """Whether the latest batch has so many commands that are submitted."""
+    with SQLiteJournal(path) as journal:
+        latest = journal.jobs(limit=count)
+    return len({job.metadata.get("batch") for job in latest} - {None}) == 1 and all(
+        job.metadata.get("batch") and job.status != "INITIALIZING" for job in latest
+    )
 
 
 def jobs() -> dict[str, KeptJob]:
@@ -424,7 +434,7 @@ def test_two_resumes_at_once_run_nothing_twice(folder: Path) -> None:
 
 def test_what_a_living_process_looks_after_is_left_to_it(typed: Typed) -> None:
     with started("run", batch(WAITS.format("a"), RUNS.format("b")), "-j", "1", *JOURNAL) as owner:
-        until(Path("ran-a").exists)
+        until(lambda: Path("ran-a").exists() and are_submitted(2))
         before = jobs()
 
         told = typed("resume", *JOURNAL)
@@ -521,6 +531,7 @@ def test_a_batch_that_was_killed_is_given_up_as_a_whole(
     journal = ("--journal", str(folder / "j"))
     with started("run", batch(SLEEPS.format("a"), RUNS.format("b")), "-j", "1", *journal):
         pid = number_in(Path("ran-a"))
+        until(lambda: are_submitted(2, folder / "j"))
     monkeypatch.chdir(folder)
     batch_id = jobs()["batch"].job_id
     if gone:
