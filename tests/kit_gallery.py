@@ -41,7 +41,14 @@ class Planted(NamedTuple):
     promise: str
     tier: str = "quick"
 
+    @property
+    def factory(self) -> Callable[[], BaseJob[Any]] | None:
+        """Its jobs ask a client, if they have hooks of their own."""
+        own = any(getattr(self.cls, name) is not getattr(BaseJob, name) for name in HOOKS)
+        return (lambda: self.cls(Client(), "job-1")) if own else None
 
+
+HOOKS = ("_submit", "_poll", "_cancel", "_fetch_result", "_find")
 PLANTED: list[Planted] = []
 
 
@@ -105,6 +112,35 @@ class AsksUnderTheLock(BaseJob[Any]):
 class NoneIsEmpty(BaseJob[Any]):
     def result(self, timeout: float | None = None) -> Any:
         return super().result(timeout) or ""
+
+
+# Hooks of its own.
+
+
+@breaks("backend-error-changes-nothing")
+class TakesTroubleForTheEnd(BaseJob[Any]):
+    def _poll(self) -> Any:
+        try:
+            return self.backend().ask("poll")
+        except OSError as error:
+            return Observation(JobStatus.ERROR, reason=str(error))
+
+
+@breaks("cancel-asks")
+class TakesTroubleForAYes(BaseJob[Any]):
+    def _cancel(self) -> bool | None:
+        with suppress(OSError):
+            self.backend().ask("cancel")
+        return True
+
+
+@breaks("result-is-kept")
+class TakesTroubleForAResult(BaseJob[Any]):
+    def _fetch_result(self) -> Any:
+        try:
+            return self.backend().ask("fetch_result")
+        except OSError:
+            return None
 
 
 # Observations.

@@ -87,7 +87,7 @@ def test_a_planted_bug_is_found_by_the_name_of_its_promise(planted: Planted) -> 
     ledger = Ledger()
 
     with quiet():
-        for _, part in parts(Subject(planted.cls), planted.tier):  # type: ignore[arg-type]
+        for _, part in parts(Subject(planted.cls, planted.factory), planted.tier):  # type: ignore[arg-type]
             part(ledger)
             if found := [f for f in ledger.findings.values() if f.promise == planted.promise]:
                 break
@@ -206,6 +206,22 @@ def test_a_lock_of_the_class_s_own_is_found_and_hangs_nobody(
     assert [finding.promise for finding in report.findings] == ["hooks-run-unlocked"]
     assert report.findings[0].happened == "the other thread waits for a lock of the class's own"
     assert "the rest is not looked at" in report.notes[0]
+
+
+def test_hooks_that_ask_a_real_client_do_not_run_and_break_no_promise() -> None:
+    ran: list[str] = []
+
+    class Real(BaseJob[Any]):
+        def _submit(self) -> str:
+            ran.append("a job that costs money")
+            return str(self.backend().enqueue(self.job_id()))
+
+    for factory in (None, lambda: Real(object(), "j-1")):
+        report = check_job_class(Real, factory=factory)
+
+        assert report.ok, str(report)
+        assert "its own _submit() did not run; a factory whose backend" in str(report)
+    assert ran == []
 
 
 def test_a_way_that_does_not_lead_there_again_is_noted() -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, get_args
 from sojourn._handle import logger
 from sojourn.errors import SojournError
 from sojourn.job import BaseJob
-from sojourn.testing import _asking, _awaiting, _keeping
+from sojourn.testing import _asking, _awaiting, _keeping, _own_hooks
 from sojourn.testing._calls import HOOKS
 from sojourn.testing._exhaustive import commands, exhaust, moves
 from sojourn.testing._no_time import no_time_passes
@@ -48,7 +48,8 @@ def check_job_class(
 
     What should happen is worked out from ``expected`` or from the declared edges, never by the
     code under test. The kit puts hooks of its own in the place of the class's, so that no backend
-    is needed; hooks that ask a `ScriptedBackend` are proven as they are, too.
+    is needed, and no real one is asked; where a factory gives a `ScriptedBackend`, the class's own
+    hooks run, too.
 
     Args:
         cls: The class.
@@ -122,7 +123,8 @@ def _parts(subject: Subject, tier: Tier) -> Iterator[Part]:
     limit = QUICK_CALLS if tier == "quick" else 100_000
     pushed = Setup(subject, "without hooks", ())
     yield "every move", lambda ledger: exhaust(pushed, moves(pushed), ledger, 10 * limit)
-    for promise, scenario in SCENARIOS:
+    own = _own_hooks.SCENARIOS if subject.scripted and subject.own_hooks else ()
+    for promise, scenario in (*SCENARIOS, *own):
         yield (
             scenario.__name__.replace("_", " "),
             lambda ledger, p=promise, s=scenario: play(subject, ledger, p, s),  # type: ignore[misc]
@@ -142,7 +144,9 @@ def _exhaustions(subject: Subject, limit: int) -> Iterator[Part]:
     asked = Setup(subject, "with a backend that is asked to stop jobs", HOOKS, stops=None)
     refusing = Setup(subject, "with a backend that refuses to stop jobs", HOOKS, stops=False)
     each = [(stopping, limit), (asked, limit // 3), (refusing, limit // 3)]
-    if subject.scripted and subject.own_hooks:
+    if subject.own_hooks and not subject.scripted:
+        yield "its own hooks", partial(_note_own_hooks, subject)
+    elif subject.own_hooks:
         own = Setup(subject, "with hooks of its own", subject.own_hooks, own=True)
         waiting = Setup(
             subject, "the same, asked to stop jobs", subject.own_hooks, stops=None, own=True
@@ -153,6 +157,13 @@ def _exhaustions(subject: Subject, limit: int) -> Iterator[Part]:
             setup.name,
             lambda ledger, s=setup, n=most: exhaust(s, [*commands(s), *moves(s)], ledger, n),  # type: ignore[misc]
         )
+
+
+def _note_own_hooks(subject: Subject, ledger: Ledger) -> None:
+    names = ", ".join(f"{name}()" for name in sorted(f"_{each}" for each in subject.own_hooks))
+    ledger.note(
+        f"its own {names} did not run; a factory whose backend is a ScriptedBackend has them proven"
+    )
 
 
 def play(subject: Subject, ledger: Ledger, promise: str, scenario: Callable[[Stage], None]) -> None:

@@ -35,18 +35,27 @@ class Stage:
         self.desk: Any = None
         self.path: list[str] = []
 
-    def new(self, hooks: Collection[str] = HOOKS, **script: Any) -> Any:
-        """Return a new job whose hooks ask a scripted backend."""
-        setup = Setup(self.subject, "a scenario", hooks)
+    def new(self, hooks: Collection[str] = HOOKS, *, own: bool = False, **script: Any) -> Any:
+        """Return a new job whose hooks ask a scripted backend.
+
+        Args:
+            hooks: Those of the kit's that it gets.
+            own: Whether it keeps its own hooks instead.
+            script: What the backend answers.
+        """
+        hooks = self.subject.own_hooks if own else hooks
+        setup = Setup(self.subject, "a scenario", hooks, own=own)
         self.job, self.desk = setup.make()
         self.desk.script(**script)
         self.ledger.jobs += 1
         self.path = []
         return self.job
 
-    def at(self, state: str, hooks: Collection[str] = HOOKS, **script: Any) -> Any:
+    def at(
+        self, state: str, hooks: Collection[str] = HOOKS, *, own: bool = False, **script: Any
+    ) -> Any:
         """Return a new job that was submitted and reported in a state."""
-        job = self.new(hooks, **script)
+        job = self.new(hooks, own=own, **script)
         self.do("submit()", job.submit)
         if job.state.name != state:
             place = job.lifecycle.state(state)

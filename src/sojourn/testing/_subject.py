@@ -72,7 +72,9 @@ class Subject:
         self.own_hooks = frozenset(
             name for name in QUESTIONS if _overridden(type(first), f"_{name}")
         )
-        self.scripted = isinstance(first._sj_backend, ScriptedBackend)
+        # Nobody knows what hooks do that were not given a backend of their own: start a real job,
+        # perhaps. They run only if a factory says that they ask a script.
+        self.scripted = factory is not None and isinstance(first._sj_backend, ScriptedBackend)
 
     def make(self) -> Any:
         """Make a new job, and see that it is one.
