@@ -791,6 +791,19 @@ class Client(ScriptedBackend):
         return None if word is None else {"word": word}
 
 
+class DoubtsEverything(BaseJob[Any]):
+    """Takes no error for a refusal, and every error of a poll for one that may pass."""
+
+    uncertain_errors = (Exception,)
+    transient_errors = (Exception,)
+
+
+class DoubtsNothing(BaseJob[Any]):
+    """Has errors that say no although they are timeouts."""
+
+    uncertain_errors = ()
+
+
 class SpeaksItsOwnLanguage(BaseJob[Any]):
     """Has hooks of its own, which ask a client."""
 
@@ -821,6 +834,8 @@ HONEST = [
     Honest(Restarts),
     Honest(NeedsMore, lambda: NeedsMore(object(), "job-1", "bell", shots=100)),
     Honest(Equal),
+    Honest(DoubtsEverything),
+    Honest(DoubtsNothing),
     Honest(SpeaksItsOwnLanguage, lambda: SpeaksItsOwnLanguage(Client(), "job-1")),
     Honest(Keeps, lambda: Keeps(Client(), "job-1")),
     Honest(ScriptedJob),

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from sojourn._declaring import JobMeta
-from sojourn.errors import SojournError
+from sojourn.errors import SojournError, SubmitUncertainError
 from sojourn.history import Entry, Outcome
 from sojourn.lifecycle import JobStatus
 from sojourn.testing._doubles import ScriptedBackend, ScriptedJob
@@ -15,7 +15,18 @@ from sojourn.testing._model import Model, Taken, Turn, World
 from sojourn.testing._no_time import no_time_passes
 from sojourn.testing._sketches import FINALS, Sketch
 
-__all__ = ["HOOKS", "SENT", "Call", "Desk", "assert_sound", "hooked", "plain", "taken", "unsound"]
+__all__ = [
+    "HOOKS",
+    "SENT",
+    "Call",
+    "Desk",
+    "assert_sound",
+    "hooked",
+    "plain",
+    "sent_to",
+    "taken",
+    "unsound",
+]
 
 HOOKS = ("submit", "poll", "cancel", "find", "fetch_result")
 
@@ -121,7 +132,7 @@ class Call(NamedTuple):
         return job.observe(raw, attempt=attempt)
 
     def _submit(self, job: Any, desk: Desk, sent: str = "ok") -> Any:
-        desk.script(submit=[SENT[sent]])
+        desk.script(submit=[_reply(job, sent)])
         return job.submit()
 
     def _cancel(self, job: Any, desk: Desk) -> Any:
@@ -148,12 +159,25 @@ class Call(NamedTuple):
             return job.wait_for_final_state(timeout=timeout)
 
     def _reconcile(self, job: Any, desk: Desk, found: str | None = None, sent: str = "ok") -> Any:
-        desk.script(find=[found], submit=[SENT[sent]])
+        desk.script(find=[found], submit=[_reply(job, sent)])
         return job.reconcile()
 
 
 #: What the backend does with a submission.
 SENT = {"ok": "native-1", "no": RuntimeError("no"), "lost": TimeoutError("no answer")}
+
+
+def sent_to(cls: type[Any]) -> tuple[str, ...]:
+    """Return what a backend can do with a submission of a class, which may take all for doubtful."""
+    doubts = isinstance(SENT["no"], cls.uncertain_errors)
+    return tuple(sent for sent in SENT if sent != "no" or not doubts)
+
+
+def _reply(job: Any, sent: str) -> Any:
+    """Return what the backend answers, in a word that the class takes for what it is."""
+    if sent == "lost" and not isinstance(SENT[sent], job.uncertain_errors):
+        return SubmitUncertainError("no answer")
+    return SENT[sent]
 
 
 def taken(entries: Iterable[Entry]) -> tuple[Taken, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from sojourn.lifecycle import JobStatus, State
-from sojourn.testing._calls import SENT, Call, taken, unsound
+from sojourn.testing._calls import Call, sent_to, taken, unsound
 from sojourn.testing._model import REFUSED, Taken, Turn, World
 from sojourn.testing._report import Ledger
 from sojourn.testing._sketches import FINALS
@@ -46,18 +46,19 @@ def commands(setup: Setup, *, overlapping: bool = True) -> list[Call]:
     """
     sketch = setup.subject.sketch
     doubtful = "find" in setup.hooks
+    could = sent_to(setup.subject.cls)
     alone = [
-        *(Call("submit", (sent,)) for sent in SENT),
+        *(Call("submit", (sent,)) for sent in could),
         Call("cancel"),
         *(Call("look", (raw,)) for raw in (None, *JobStatus, "no such word")),
         *([Call("reconcile", ("native-1",))] if doubtful else []),
-        *(Call("reconcile", (None, sent)) for sent in SENT if doubtful),
+        *(Call("reconcile", (None, sent)) for sent in could if doubtful),
     ]
     if not (overlapping and setup.hooks & {"submit", "cancel"}):
         return alone
     return alone + [
         Call(verb, args, inner)
-        for verb, args in (*(("submit", (sent,)) for sent in SENT), ("cancel", ()))
+        for verb, args in (*(("submit", (sent,)) for sent in could), ("cancel", ()))
         for inner in (
             *(Call("trigger", (name,)) for name in sketch.triggers),
             *(Call("observe", (status,)) for status in JobStatus),
