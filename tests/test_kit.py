@@ -347,6 +347,16 @@ def test_a_conformance_class_runs_all_of_its_tests_or_says_what_it_lacks() -> No
             job_class = Empty
             pytestmark = pytest.mark.skip("later")
 
+    with pytest.raises(TypeError, match="TestLater is marked to be skipped, or to fail; its tests"):
+
+        @pytest.mark.skip("later")
+        class TestLater(JobConformance):
+            job_class = Empty
+
+    @pytest.mark.once
+    class TestOnce(JobConformance):
+        job_class = Empty
+
     with pytest.raises(TypeError, match="does without test_no_error_on_the_way"):
 
         class TestLazy(JobConformance):

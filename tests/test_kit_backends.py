@@ -241,6 +241,12 @@ def test_the_core_cannot_be_taken_away() -> None:
         class TestLate(TestPrinter):
             pytestmark = pytest.mark.skip("later")
 
+    with pytest.raises(TypeError, match="TestLater is marked to be skipped, or to fail; its tests"):
+
+        @pytest.mark.xfail
+        class TestLater(TestPrinter):
+            pass
+
 
 @pytest.mark.parametrize("name", ["make_backend", "succeed", "fail", "hold"])
 def test_what_is_missing_is_said(name: str) -> None:

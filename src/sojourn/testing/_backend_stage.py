@@ -15,7 +15,7 @@ import pytest
 
 from sojourn.errors import SojournError
 from sojourn.job import BaseJob
-from sojourn.testing._requirements import Requirements
+from sojourn.testing._requirements import Requirements, Unskippable
 from sojourn.testing._subject import FactoryError
 
 __all__ = ["BackendStage", "children", "descriptors", "fork"]
@@ -23,7 +23,7 @@ __all__ = ["BackendStage", "children", "descriptors", "fork"]
 _MISSING: Final = "write def {}, which returns {}; BackendConformance cannot know how"
 
 
-class BackendStage:
+class BackendStage(metaclass=Unskippable):
     """How a backend is made, and how jobs are run that succeed, fail and hold."""
 
     requirements: ClassVar[Requirements]

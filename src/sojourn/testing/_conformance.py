@@ -10,13 +10,13 @@ from sojourn.job import BaseJob
 from sojourn.testing._checking import Tier, parts, quiet
 from sojourn.testing._promises import PROMISES
 from sojourn.testing._report import Ledger
-from sojourn.testing._requirements import is_skipped
+from sojourn.testing._requirements import Unskippable, is_skipped
 from sojourn.testing._subject import Expected, Subject
 
 __all__ = ["JobConformance"]
 
 
-class JobConformance:
+class JobConformance(metaclass=Unskippable):
     """What every job class promises; derive a test class from it, and name yours.
 
     One test for each promise, called ``test_promise[name-of-the-promise]``. The names are an API:
