@@ -29,6 +29,8 @@ SCENARIOS: Final = (*_asking.SCENARIOS, *_awaiting.SCENARIOS, *_keeping.SCENARIO
 
 #: How many calls the quick tier makes with each set of hooks; all of a small class, most of another.
 QUICK_CALLS: Final = 1_000
+#: The same for the ci tier: all of a class of a dozen states, and half a minute of one of forty.
+CI_CALLS: Final = 45_000
 
 
 def check_job_class(
@@ -43,7 +45,7 @@ def check_job_class(
 
     The ``quick`` tier makes every trigger and every report in every state, commands with every
     answer of a backend, plays the scenarios, and stops one thread at every line while another
-    calls. It takes less than a second for most classes. The ``ci`` tier goes on to the last world,
+    calls. It takes less than a second for most classes. The ``ci`` tier goes on to the last world of a class of a dozen states,
     walks with hypothesis, plays with backends that cannot be trusted, and plays more races.
 
     What should happen is worked out from ``expected`` or from the declared edges, never by the
@@ -120,7 +122,7 @@ def _unless_stuck(part: Callable[[Ledger], object], ledger: Ledger) -> None:
 
 
 def _parts(subject: Subject, tier: Tier) -> Iterator[Part]:
-    limit = QUICK_CALLS if tier == "quick" else 100_000
+    limit = QUICK_CALLS if tier == "quick" else CI_CALLS
     pushed = Setup(subject, "without hooks", ())
     yield "every move", lambda ledger: exhaust(pushed, moves(pushed), ledger, 10 * limit)
     own = _own_hooks.SCENARIOS if subject.scripted and subject.own_hooks else ()
