@@ -68,7 +68,7 @@ class JobConformance(metaclass=Unskippable):
             with quiet():
                 for _, part in parts(subject, self.tier):
                     part(ledger)
-            cls._sj_ledger = ledger  # type: ignore[attr-defined]
+            cls._sj_ledger = ledger
         return ledger
 
     @pytest.mark.parametrize("promise", PROMISES)
