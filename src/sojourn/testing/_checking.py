@@ -45,8 +45,9 @@ def check_job_class(
 
     The ``quick`` tier makes every trigger and every report in every state, commands with every
     answer of a backend, plays the scenarios, and stops one thread at every line while another
-    calls. It takes less than a second for most classes. The ``ci`` tier goes on to the last world of a class of a dozen states,
-    walks with hypothesis, plays with backends that cannot be trusted, and plays more races.
+    calls. It takes less than a second for most classes. The ``ci`` tier goes on, to the last world
+    of a class of a dozen states, walks with hypothesis, plays with backends that cannot be trusted,
+    and plays more races.
 
     What should happen is worked out from ``expected`` or from the declared edges, never by the
     code under test. The kit puts hooks of its own in the place of the class's, so that no backend
