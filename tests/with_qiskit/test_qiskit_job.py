@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -720,6 +721,65 @@ def test_a_result_tells_where_the_job_is() -> None:
     job.result()
 
     assert job.state.name == "DONE"
+
+
+def test_a_result_that_is_here_does_not_wait_for_a_status_that_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Hanging(Legacy):
+        def status(self) -> JobStatus:
+            asked.set()
+            assert go.wait(30)
+            return JobStatus.DONE
+
+        def result(self) -> Any:
+            return self._result
+
+    asked, go, over = threading.Event(), threading.Event(), threading.Event()
+    monkeypatch.setattr("sojourn.backends.qiskit._observing.PATIENCE", 0.01)
+    job = submitted(Hanging(JobStatus.DONE))
+    job.add_callback(lambda _, entry: entry.dest == "DONE" and over.set())
+
+    assert job.result() == "counts"
+
+    assert asked.wait(30)
+    assert job.state.name != "DONE"
+    go.set()
+    assert over.wait(30)
+
+
+def test_a_look_in_another_thread_sees_the_context_of_its_caller() -> None:
+    class Within(Legacy):
+        def status(self) -> JobStatus:
+            seen.append((session.get(), threading.current_thread() is threading.main_thread()))
+            return JobStatus.DONE
+
+    session = contextvars.ContextVar("session", default="nobody's")
+    seen: list[tuple[str, bool]] = []
+    job = submitted(Within(JobStatus.DONE))
+    seen.clear()
+
+    token = session.set("mine")
+    job.wait_for_final_state(timeout=30)
+    session.reset(token)
+
+    assert seen == [("mine", False)]
+
+
+def test_a_method_that_cannot_be_asked_is_refused() -> None:
+    with pytest.raises(LifecycleError) as caught:
+
+        class Odd(Legacy):
+            async def result(self) -> Any:  # type: ignore[override]
+                """Never awaited."""
+
+            @property
+            def status(self) -> JobStatus:  # type: ignore[override]
+                return JobStatus.DONE
+
+    assert len(caught.value.problems) == 2
+    assert "'status' is a property, which is not called" in str(caught.value)
+    assert "'result' is a coroutine" in str(caught.value)
 
 
 def test_a_job_that_nobody_submitted_is_not_waited_for() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, ClassVar
@@ -28,6 +29,9 @@ __all__ = ["Observing"]
 
 #: What messages call a job that has no id yet.
 NO_ID = "(no id yet)"
+
+#: Seconds that a result which is here waits for the answer to where its job is.
+PATIENCE = 2.0
 
 
 class Observing(Snapshots[T]):
@@ -200,7 +204,7 @@ class Observing(Snapshots[T]):
         value = call()
         if self._sj_pollable():
             try:
-                self._sj_refresh()
+                _look_apart(self._sj_look_alone, PATIENCE)
             except Exception:  # noqa: BLE001  # the result is here, whatever became of the question
                 return value
         state = self.state.name
@@ -209,6 +213,9 @@ class Observing(Snapshots[T]):
         elif value is None and state in ("ERROR", "CANCELLED"):
             raise told(self._sj_no_result(state))
         return value
+
+    def _sj_look_alone(self, _: None) -> None:
+        self._sj_poll(None)
 
     def _sj_no_result(self, state: str) -> SojournError:
         if state == "CANCELLED":
@@ -251,7 +258,9 @@ def _look_apart(look: Callable[[None], Exception | None], seconds: float) -> Exc
             ended.release()
 
     ended.acquire()
-    threading.Thread(target=run, name="sojourn-look", daemon=True).start()
+    # What it sees of the context is what its caller sees: sessions and credentials are kept there.
+    within = contextvars.copy_context().run
+    threading.Thread(target=within, args=(run,), name="sojourn-look", daemon=True).start()
     # By the real clock: this waits for another thread, not for an instant.
     if not ended.acquire(timeout=min(seconds, threading.TIMEOUT_MAX)):
         return None

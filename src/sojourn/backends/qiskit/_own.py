@@ -9,6 +9,7 @@ is asked once for all, outside the lock, and its answer is evidence.
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any
 
 from sojourn._declaring import JobMeta
 from sojourn.backends.qiskit._sdk import QiskitStatus
+from sojourn.errors import LifecycleError
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["inside", "is_own", "own_calls", "take_over"]
@@ -66,7 +68,11 @@ def take_over(cls: type, root: type) -> None:
     Args:
         cls: The class, on its way to be created.
         root: The class that all of this is for; what comes after it is not an override.
+
+    Raises:
+        LifecycleError: It overrides one by what cannot be called and answered at once.
     """
+    problems = []
     for verb, hook in VERBS.items():
         owner = next(each for each in cls.__mro__ if verb in each.__dict__)
         # A mixin that is no job class overrides on behalf of the class that it is mixed into.
@@ -74,8 +80,19 @@ def take_over(cls: type, root: type) -> None:
         if hook in cls.__dict__:
             if not overrides:
                 type.__setattr__(cls, verb, root.__dict__[verb])  # the hook is what counts now
-        elif overrides and callable(owner.__dict__[verb]):
+        elif overrides and (wrong := _unfit(owner.__dict__[verb])):
+            problems.append(f"{verb!r} is {wrong}; make it a plain method, which may block")
+        elif overrides:
             _MOVE[verb](cls, root, owner.__dict__[verb])
+    if problems:
+        raise LifecycleError(cls.__name__, tuple(problems))
+
+
+def _unfit(own: object) -> str:
+    """Return why an override is of no use, or nothing."""
+    if not callable(own):
+        return f"a {type(own).__name__}, which is not called"
+    return "a coroutine, which nobody would await" if inspect.iscoroutinefunction(own) else ""
 
 
 def _before(cls: type, owner: type, root: type) -> bool:
