@@ -173,11 +173,13 @@ def test_check_shows_the_lifecycle_and_the_verdict(typed: Typed) -> None:
     assert "  SETUP         counts as QUEUED   tool and fixture are being mounted" in lines
     assert "  mounting  means SETUP" in lines
     assert "  _find          defined" in lines
-    assert lines[-2] == (
+    sound = (
         "sound: 8 states, 18 transitions, the shortest way is "
         "INITIALIZING → QUEUED → RUNNING → INSPECTING → DONE"
     )
-    assert lines[-1].startswith("MachineShopJob: no promise is broken (quick: ")
+    verdict, hooks = lines[lines.index(sound) + 1 :]
+    assert verdict.startswith("MachineShopJob: no promise is broken (quick: ")
+    assert "did not run; a factory whose backend is a ScriptedBackend" in hooks
 
 
 def test_check_tells_a_broken_promise_as_a_path(typed: Typed) -> None:
