@@ -425,11 +425,13 @@ class TestClosing:
             journal.jobs()
 
     def test_ends_the_thread(self, path: Path) -> None:
+        before = set(threading.enumerate())
         with SQLiteJournal(path) as journal:
             Pushed(None, "j-1", journal=journal).submit()
-            assert "sojourn-journal" in {each.name for each in threading.enumerate()}
+            [writer] = [each for each in threading.enumerate() if each not in before]
+            assert writer.name == "sojourn-journal"
 
-        assert "sojourn-journal" not in {each.name for each in threading.enumerate()}
+        assert not writer.is_alive()
 
     def test_lets_who_waits_come_to_an_end(self, journal: SQLiteJournal) -> None:
         jobs = [Pushed(None, f"j-{number}", journal=journal) for number in range(20)]
