@@ -447,6 +447,19 @@ def test_a_job_that_nobody_holds_is_waited_for_all_the_same() -> None:
     assert not backend._held
 
 
+def test_a_job_that_cannot_be_asked_keeps_nobody_from_waiting_for_the_others() -> None:
+    around = Answering(Polled("counts", LookupError("no such job")))
+    backend = QiskitBackend(around)
+    backend.run(bell())
+    around.answer = Polled("counts", "QUEUED", "RUNNING", "DONE")
+    other = backend.run(bell())
+
+    with pytest.raises(JobError, match="no such job"):
+        backend.close()
+
+    assert other.state.name == "DONE"
+
+
 def test_an_option_may_have_the_name_of_a_parameter_of_ours() -> None:
     taken: list[Any] = []
 

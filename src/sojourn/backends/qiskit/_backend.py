@@ -16,7 +16,7 @@ from sojourn.backends._slots import whole_number
 from sojourn.backends.qiskit._errors import in_qiskits_terms
 from sojourn.backends.qiskit._running import ApartJob, CircuitJob, HereJob
 from sojourn.backends.qiskit._sdk import QiskitBackendV2, QiskitOptions, QuantumCircuit
-from sojourn.errors import CannotRunError
+from sojourn.errors import CannotRunError, SojournError
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["QiskitBackend"]
@@ -150,15 +150,24 @@ class QiskitBackend(QiskitBackendV2):
 
         Args:
             cancel: Cancel the jobs first.
+
+        Raises:
+            BackendError: A job could not be asked; all others were waited for.
         """
         self._closed = True
         for job in self.jobs if cancel else ():
             job.cancel()
         if self._pool is not None:
             self._pool.close(cancel=cancel) if cancel else self._pool.__exit__(None, None, None)
+        troubles = []
         for job in self.jobs:
             if job.state.status is not JobStatus.INITIALIZING:  # of a submission in doubt
-                job.wait_for_final_state()
+                try:
+                    job.wait_for_final_state()
+                except SojournError as trouble:
+                    troubles.append(trouble)  # the others have an end, too
+        if troubles:
+            raise troubles[0]
 
     def __enter__(self) -> Self:
         """Return the backend itself."""
