@@ -8,7 +8,8 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -43,6 +44,30 @@ def sojourn(
         env={**QUIET, "TERM": "xterm-256color", **environment},
         check=False,
     )
+
+
+@contextmanager
+def started(
+    *arguments: str, program: tuple[str, ...] = ("-m", "sojourn")
+) -> Iterator[subprocess.Popen[str]]:
+    """Start `sojourn` as the leader of a process group, as a shell would.
+
+    It is killed with the block, and what it has started may live on.
+    """
+    process = subprocess.Popen(
+        [sys.executable, *program, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        process_group=0,
+        env={**QUIET, "PYTHONUNBUFFERED": "1"},
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 #: Makes the terminal at stdin the one whose Ctrl-C is obeyed, and becomes `sojourn`.

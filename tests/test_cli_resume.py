@@ -6,17 +6,13 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
-from cli_process import QUIET, Terminal, Told, Typed, sojourn
+from cli_process import Terminal, Told, Typed, sojourn, started
 from process_watching import PATIENCE, alive, number_in, until
 from sojourn import BaseJob
 from sojourn.backends import CommandBackend
@@ -68,27 +64,6 @@ def typed(folder: Path, capfd: pytest.CaptureFixture[str]) -> Typed:
 def batch(*lines: str) -> str:
     Path("batch.txt").write_text("".join(f"{line}\n" for line in lines), "utf-8")
     return "batch.txt"
-
-
-@contextmanager
-def started(
-    *arguments: str, program: tuple[str, ...] = ("-m", "sojourn")
-) -> Iterator[subprocess.Popen[str]]:
-    """Start `sojourn`; it is killed with the block, and what it has started lives on."""
-    process = subprocess.Popen(
-        [sys.executable, *program, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        process_group=0,
-        env={**QUIET, "PYTHONUNBUFFERED": "1"},
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def killed(*lines: str, when: str, slots: int = 1) -> None:

@@ -8,8 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -17,7 +15,7 @@ from xml.etree import ElementTree as ET
 import psutil
 import pytest
 
-from cli_process import QUIET, Terminal, Told, Typed, sojourn
+from cli_process import QUIET, Terminal, Told, Typed, sojourn, started
 from process_watching import PATIENCE, alive, number_in, until
 from sojourn.cli import main
 
@@ -51,27 +49,6 @@ def events(told: Told | subprocess.CompletedProcess[str]) -> list[dict[str, Any]
 
 def ends(told: Told | subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
     return {event["job"]: event for event in events(told) if event["event"] == "end"}
-
-
-@contextmanager
-def started(
-    *arguments: str, program: tuple[str, ...] = ("-m", "sojourn")
-) -> Iterator[subprocess.Popen[str]]:
-    """Start `sojourn` as the leader of a process group, as a shell would; it ends with the block."""
-    process = subprocess.Popen(
-        [sys.executable, *program, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        process_group=0,
-        env={**QUIET, "PYTHONUNBUFFERED": "1"},
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def heard(process: subprocess.Popen[str], words: str) -> list[str]:
