@@ -451,7 +451,16 @@ class TestWaiting:
 
 
 #: Where locks are taken, and where it is noted who is inside a callback.
-GUARDED = ["_commands.py", "_firing.py", "_handle.py", "_looking.py", "_telling.py"]
+GUARDED = [
+    "_commands.py",
+    "_firing.py",
+    "_handle.py",
+    "_keeping.py",
+    "_looking.py",
+    "_reconciling.py",
+    "_telling.py",
+    "_waiting.py",
+]
 
 
 def codes(code: CodeType) -> Iterator[CodeType]:

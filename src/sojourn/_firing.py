@@ -76,6 +76,7 @@ class Firing(Keeping):
             self._sj_refuse_inside(trigger)
         try:
             with self._sj_lock:
+                # As `_sj_decide`; making a function for it would cost every trigger that has callbacks.
                 while True:
                     try:
                         return self._sj_take(trigger, args, kwargs, origin)
