@@ -167,8 +167,8 @@ BUGS = [
     Bug(
         "check and store without the lock, the longer way",
         "_firing.py",
-        "            with self._sj_lock:\n                while True:\n                    try:\n",
-        "            if True:\n                while True:\n                    try:\n",
+        "        try:\n            with self._sj_lock:\n",
+        "        try:\n            if True:\n",
         one_order,
     ),
     Bug(
