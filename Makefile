@@ -66,7 +66,7 @@ check-docs: docs
 UNTRACED := --ignore=tests/test_signals.py --ignore=tests/test_planted_bugs.py
 
 check-coverage: dev
-	@$(ENVIRONMENT) .venv-qiskit --group qiskit
+	@$(ENVIRONMENT) .venv-qiskit --newest --group qiskit
 	$(DEV)/coverage erase
 	$(DEV)/coverage run -m pytest $(UNTRACED) $(ARGS)
 	.venv-qiskit/bin/coverage run -m pytest tests/with_qiskit

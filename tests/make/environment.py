@@ -13,6 +13,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+from interpreters import find_all
+
 PIP_WITH_GROUPS = "pip>=25.1"
 
 
@@ -108,14 +110,14 @@ def main() -> None:
     """Read the command line and make the environment."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--newest", action="store_true", help="from the newest CPython found here")
     parser.add_argument("--extra", default="")
     parser.add_argument("--group", default="")
     parser.add_argument("--requirements", default="")
     options = parser.parse_args()
     ensure(
         options.folder,
-        python=options.python,
+        python=next(iter(find_all().values())) if options.newest else sys.executable,
         extra=options.extra,
         group=options.group,
         requirements=options.requirements,

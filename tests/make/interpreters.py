@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-SUPPORTED = ("3.11", "3.12", "3.13")
+SUPPORTED = ("3.13", "3.12", "3.11")
 
 # Says which CPython this is, and fails where `python -m venv` would.
 PROBE = """
@@ -70,7 +70,8 @@ def find(version: str) -> tuple[str, str] | None:
 def find_all() -> dict[str, str]:
     """Print which supported versions are here and which are not; return those that are, with their paths.
 
-    Where none is, the interpreter that runs this stands in, so that there is always one to test on.
+    The newest comes first. Where none is, the interpreter that runs this stands in, so that there is always one to
+    test on.
     """
     found: dict[str, str] = {}
     for version in SUPPORTED:

@@ -1,6 +1,6 @@
 """Run the test suite on every supported CPython found here, each in an environment of its own.
 
-As many run at a time as there are cores.
+As many run at a time as there are cores, the longest first.
 
 What is marked `once` runs on the newest of them only, and so does what needs Qiskit, in an environment of its own.
 
@@ -67,9 +67,10 @@ class Suite:
 
 
 def suites() -> list[Suite]:
-    """Find what can run here."""
+    """Find what can run here, the longest first."""
     pythons = find_all()
-    newest = list(pythons)[-1]
+    newest = next(iter(pythons))
+    # In this order they start; the newest has the most to do, and Qiskit's tests the least.
     found = [
         Suite(version, python, "test", () if version == newest else ("-m", "not once"))
         for version, python in pythons.items()
