@@ -452,12 +452,15 @@ class TestWaiting:
 
 #: Where locks are taken, and where it is noted who is inside a callback.
 GUARDED = [
-    "_commands.py",
+    "_asking.py",
+    "_cancelling.py",
+    "_finding.py",
     "_firing.py",
     "_handle.py",
     "_keeping.py",
     "_looking.py",
     "_reconciling.py",
+    "_submitting.py",
     "_telling.py",
     "_waiting.py",
 ]

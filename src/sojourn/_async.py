@@ -14,8 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from sojourn import _clock
+from sojourn._finding import Finding
 from sojourn._handle import firing
-from sojourn._looking import Looking, Rhythm
+from sojourn._looking import Rhythm
 from sojourn.history import Entry, Record, entries_of
 
 T = TypeVar("T")
@@ -29,7 +30,7 @@ LONGEST_PAUSE = 5.0
 ASKING = 32
 
 
-async def result(job: Looking, collect: Callable[[], T], must_fetch: Callable[[], bool]) -> T:
+async def result(job: Finding, collect: Callable[[], T], must_fetch: Callable[[], bool]) -> T:
     """Wait for the end of ``job`` and return what ``collect`` gives, or raise what it raises.
 
     Args:
@@ -46,7 +47,7 @@ async def result(job: Looking, collect: Callable[[], T], must_fetch: Callable[[]
     return await _apart(collect) if must_fetch() else collect()
 
 
-async def changes(job: Looking) -> AsyncIterator[Entry]:
+async def changes(job: Finding) -> AsyncIterator[Entry]:
     """Yield all entries of ``job``, past and to come, up to the final one."""
     if firing:
         job._sj_refuse_inside("changes", always=True)
@@ -76,7 +77,7 @@ class _Bell:
             self.loop.call_soon_threadsafe(self.rung.set)
 
 
-async def _news(job: Looking, seen: Record, rhythm: Rhythm) -> None:
+async def _news(job: Finding, seen: Record, rhythm: Rhythm) -> None:
     """Return when the record may no longer be ``seen``: pushed, or found by a poll."""
     bell = _Bell()
     if not job._sj_await_change(seen, bell):

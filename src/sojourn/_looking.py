@@ -3,62 +3,16 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Callable
-from threading import get_ident
-from typing import ClassVar
 
 from sojourn import _clock
-from sojourn._commands import Commanding, overrides
-from sojourn._handle import firing, is_free, logger
-from sojourn.errors import BackendError, JobError, SubmitUncertainError
+from sojourn._asking import overrides
+from sojourn._handle import firing, logger
+from sojourn._submitting import Submitting
+from sojourn.errors import BackendError
 from sojourn.history import Observation, Outcome, Record
 from sojourn.lifecycle import JobStatus
 
-__all__ = ["Flight", "Looking", "Rhythm", "duration"]
-
-
-#: Threads that are inside a hook which asks where a job is, or for its result.
-_asking: set[int] = set()
-
-
-class Flight:
-    """One question to a backend that several threads share the answer of.
-
-    The thread that asks holds ``lock`` by a ``with`` statement, which no interrupt can keep from
-    releasing it; so a flight whose lock is free is over, answered or not.
-
-    Attributes:
-        lock: Held by the thread that asks.
-        error: What it raised.
-        outcome: What became of its report.
-        answered: Whether there is an answer, or an error that concerns all who share.
-    """
-
-    __slots__ = ("answered", "error", "lock", "outcome")
-
-    def __init__(self) -> None:
-        """Prepare one."""
-        self.lock = threading.RLock()
-        self.error: Exception | None = None
-        self.outcome = Outcome.UNCHANGED
-        self.answered = False
-
-    def over(self) -> bool:
-        """Whether nobody is asking any more."""
-        return self.answered or is_free(self.lock)
-
-    def share(self, seconds: float) -> None:
-        """Wait until the thread that asks is through with it, or time is over; under no lock."""
-        lock = self.lock
-        try:
-            _clock.wait(lock, seconds)
-        finally:
-            try:
-                lock.release()
-            except RuntimeError:
-                pass  # time was over, or an interrupt came first
-
+__all__ = ["Looking", "Rhythm", "duration"]
 
 #: The first pause between two polls, in seconds, and how much longer each next one is: a job of
 #: 0.1 s is noticed within a third of its own time, a job of an hour costs a few hundred polls.
@@ -90,13 +44,10 @@ class Rhythm:
         self._pause *= LONGER
 
 
-class Looking(Commanding):
+class Looking(Submitting):
     """The part of a job that looks."""
 
     __slots__ = ()
-
-    transient_errors: ClassVar[tuple[type[BaseException], ...]] = ()
-    """Errors of a hook, besides ``OSError``, after which asking again may help."""
 
     def _poll(self) -> object:
         """Ask the backend where the job is; called without the job's lock.
@@ -173,66 +124,6 @@ class Looking(Commanding):
                 self._sj_tell()
         return Outcome.UNCHANGED if flight is None else flight.outcome
 
-    def _sj_share(
-        self,
-        slot: str,
-        ask: Callable[[Record], Outcome],
-        deadline: float | None,
-        *,
-        patient: bool = True,
-    ) -> Flight | None:
-        """Ask, or share the question of this kind that another thread asks already.
-
-        Returns:
-            The answered flight; ``None`` at the deadline, or if the hook itself has asked.
-        """
-        while True:
-            mine = Flight()
-            with mine.lock:
-                flight, asked = self._sj_board(slot, mine)
-                if flight is mine:
-                    return self._sj_fly(slot, mine, ask, asked)
-            if flight.lock._is_owned():  # type: ignore[attr-defined]  # as `Condition` asks it
-                return None  # the hook asks; it gets what is known
-            left = math.inf if deadline is None else deadline - _clock.monotonic()
-            if left <= 0 or not patient or get_ident() in _asking:
-                return None  # hooks that look at each other's jobs must not wait for each other
-            flight.share(left)
-            if flight.error is not None:
-                raise flight.error
-            if flight.answered:
-                return flight
-
-    def _sj_board(self, slot: str, mine: Flight) -> tuple[Flight, Record]:
-        """Return the flight of this kind that is under way, and the record now."""
-        with self._sj_lock:
-            facts = self._sj_known()
-            flight: Flight | None = getattr(facts, slot)
-            if flight is None or flight.over():
-                setattr(facts, slot, mine)
-                flight = mine
-            return flight, self._sj_last
-
-    def _sj_fly(
-        self, slot: str, flight: Flight, ask: Callable[[Record], Outcome], asked: Record
-    ) -> Flight:
-        # An interrupt leaves no answer behind: those who share ask for themselves.
-        ident = get_ident()
-        outermost = ident not in _asking
-        try:
-            _asking.add(ident)
-            flight.outcome = ask(asked)
-        except Exception as error:
-            flight.error = error
-            raise
-        finally:
-            if outermost:
-                _asking.discard(ident)
-            setattr(self._sj_facts, slot, None)
-            flight.answered = flight.error is not None
-        flight.answered = True
-        return flight
-
     def _sj_ask_where(self, asked: Record) -> Outcome:
         try:
             outcome = self._sj_hear(self._sj_ask(self._poll, "be looked at"), asked)
@@ -257,35 +148,6 @@ class Looking(Commanding):
                 f"job {self._sj_id!r} cannot take what its _poll() says: {error}; it is as it was"
             ) from error
 
-    def _sj_note_failure(self, error: Exception) -> None:
-        facts = self._sj_known()
-        if not facts.failing:
-            facts.failing = True
-            logger.warning("job %r: polls fail: %r", self._sj_id, error)
-
-    def _sj_look_again(self) -> Outcome:
-        return self._sj_poll(None) if self._sj_pollable() else Outcome.UNCHANGED
-
-    def _sj_transient(self, error: BaseException) -> bool:
-        return isinstance(error, (OSError, *self.transient_errors))
-
-    def _sj_check_waitable(self) -> None:
-        """Refuse to wait for what nobody has asked for, or nobody knows of."""
-        if self._sj_sealed() and not self.state.is_final:
-            raise JobError(f"job {self._sj_id!r} cannot be waited for; {self._sj_sealed()}")
-        state, claim = self.state, self._sj_claimed()
-        if claim.kind == "uncertain" and not state.is_final:
-            # Reports answer the doubt for a class that can only be told; any other goes by
-            # reconcile().
-            hooked = overrides(self._poll, Looking._poll) or overrides(self._find, Commanding._find)
-            if hooked or not self._sj_reported():
-                raise SubmitUncertainError(claim.doubt, self._sj_id)
-        if state.status is JobStatus.INITIALIZING and not claim.kind:
-            raise JobError(
-                f"job {self._sj_id!r} cannot be waited for while {state.name}; "
-                "nobody has submitted it, call submit() first"
-            )
-
     def _sj_try_poll(self, deadline: float | None) -> Exception | None:
         """Poll; return a failure that may pass, raise any other."""
         try:
@@ -295,6 +157,12 @@ class Looking(Commanding):
                 raise
             return error
         return None
+
+    def _sj_note_failure(self, error: Exception) -> None:
+        facts = self._sj_known()
+        if not facts.failing:
+            facts.failing = True
+            logger.warning("job %r: polls fail: %r", self._sj_id, error)
 
 
 def duration(name: str, seconds: object) -> float:

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable, Generator
 from typing import TYPE_CHECKING, Any, Generic
 
 from sojourn import _clock
-from sojourn._commands import overrides
+from sojourn._asking import overrides
+from sojourn._finding import Finding
 from sojourn._handle import SENT, firing
 from sojourn._looking import Looking, Rhythm, duration
 from sojourn.errors import (
@@ -36,7 +37,7 @@ __all__ = ["Waiting"]
 LONGEST_SLEEP = 5.0
 
 
-class Waiting(Looking, Generic[T]):
+class Waiting(Finding, Generic[T]):
     """The part of a job that waits and fetches results."""
 
     __slots__ = ()
