@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple
 
 from sojourn import (
     BaseJob,
@@ -634,6 +635,49 @@ class ChangesItsName(BaseJob[Any]):
         return super().job_id().upper()
 
 
+@breaks("metadata-is-kept")
+class SharesItsNotes(BaseJob[Any]):
+    notes: ClassVar[dict[str, Any]] = {}
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return self.notes
+
+
+@breaks("metadata-is-kept")
+class GivesACopyOfItsNotes(BaseJob[Any]):
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return dict(super().metadata)
+
+
+@breaks("metadata-is-kept")
+class TakesNoFurtherNotes(BaseJob[Any]):
+    @property
+    def metadata(self) -> Any:
+        return MappingProxyType(super().metadata)
+
+
+@breaks("metadata-is-kept")
+class ForgetsItsNotesAtTheEnd(BaseJob[Any]):
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return {} if self.state.name == "CANCELLED" else super().metadata
+
+
+@breaks("metadata-is-kept")
+class KeepsTheNotesOfItsCaller(BaseJob[Any]):
+    def __init__(self, *args: Any, metadata: Any = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._sj_metadata = {} if metadata is None else metadata
+
+
+@breaks("metadata-is-kept")
+class TakesNoNotes(BaseJob[Any]):
+    def __init__(self, backend: Any, job_id: str, **options: Any) -> None:
+        super().__init__(backend, job_id)
+
+
 # Honest ones.
 
 
@@ -771,6 +815,34 @@ class NeedsMore(BaseJob[Any]):
         return self.backend().run(self.circuit)
 
 
+class AddsNotes(BaseJob[Any]):
+    """Writes notes of its own, some at birth and some on the way."""
+
+    def __init__(self, backend: Any, job_id: str, metadata: Any = None) -> None:
+        super().__init__(backend, job_id, metadata={"by": "me", **(metadata or {})})
+
+    def _note(self, event: Any) -> None:
+        self.metadata[f"came to {event.transition.dest}"] = True
+
+    start = Transition(JobStatus.QUEUED, JobStatus.RUNNING, after="_note")
+
+
+class ChecksItsNotes(BaseJob[Any]):
+    """Takes no notes but its own."""
+
+    def __init__(self, *args: Any, metadata: Any = None, **options: Any) -> None:
+        if metadata and "circuit" not in metadata:
+            raise ValueError("metadata must name the circuit")
+        super().__init__(*args, metadata=metadata, **options)
+
+
+class HasNoNotes(BaseJob[Any]):
+    """Takes nothing but a backend and an id."""
+
+    def __init__(self, backend: Any, job_id: str) -> None:
+        super().__init__(backend, job_id)
+
+
 class Equal(BaseJob[Any]):
     """Is equal to jobs of the same id, and so has no hash."""
 
@@ -833,6 +905,9 @@ HONEST = [
     Honest(Precheck),
     Honest(Restarts),
     Honest(NeedsMore, lambda: NeedsMore(object(), "job-1", "bell", shots=100)),
+    Honest(AddsNotes),
+    Honest(ChecksItsNotes),
+    Honest(HasNoNotes),
     Honest(Equal),
     Honest(DoubtsEverything),
     Honest(DoubtsNothing),

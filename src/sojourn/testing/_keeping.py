@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import io
 import pickle
-from typing import Any
+from typing import Any, Final
 
 from sojourn._book import Book
 from sojourn.errors import IllegalTransitionError, JournalError
@@ -232,6 +233,74 @@ def a_name_is_kept(stage: Stage) -> None:
     stage.expect("one-submission", backend.asked == [], "nothing is sent", backend.asked)
 
 
+NOTE: Final = "a note of the kit's"
+
+
+def notes_are_kept(stage: Stage) -> None:
+    """What is written into metadata is there to the end, and in no other job."""
+    promise = "metadata-is-kept"
+    for final in stage.finals:
+        other = stage.new(())
+        job = stage.new(())
+        if NOTE in other.metadata:  # one that shares them has it from the last job
+            del other.metadata[NOTE]
+        answer = stage.outcome(f"metadata[{NOTE!r}] = 'kept'", lambda job=job: _note(job))  # type: ignore[misc]
+        stage.expect(promise, answer is None, "it can be written", answer)
+        _has_notes(stage, {NOTE: "kept"})
+        told = f"{other.metadata!r:.80}"
+        stage.expect(promise, NOTE not in other.metadata, "nothing of it in another job", told)
+        stage.do("submit()", job.submit)
+        _has_notes(stage, {NOTE: "kept"})
+        for name in (*stage.live, final):
+            state = job.lifecycle.state(name)
+            stage.do(f"observe({name})", lambda job=job, state=state: job.observe(state))  # type: ignore[misc]
+            _has_notes(stage, {NOTE: "kept"})
+
+
+def notes_that_are_given_are_copied(stage: Stage) -> None:
+    """What was given is there, and neither side hears of what the other writes afterwards."""
+    cls = stage.subject.cls
+    given = {"shots": 100, "tags": ["a"]}
+    if stage.subject.factory is not None or not _takes_metadata(cls):
+        return
+    promise, text = "metadata-is-kept", f"{cls.__name__}(backend, 'job-1', metadata={given})"
+    job: Any = stage.outcome(text, lambda: cls(ScriptedBackend(), "job-1", metadata=given))
+    if raised(job, Exception):
+        stage.ledger.note(f"metadata were not given, because {cls.__name__} refuses {given}: {job}")
+        return
+    stage.job = job
+    stage.subject.with_hooks(job, ())
+    _has_notes(stage, given)
+    stage.outcome(f"metadata[{NOTE!r}] = 'kept'", lambda: _note(job))
+    stage.expect(promise, NOTE not in given, "what was given is as it was", given)
+    given["later"] = True
+    stage.path.append("a change of what was given")
+    seen = f"{job.metadata!r:.80}"
+    stage.expect(promise, "later" not in job.metadata, "metadata that do not change", seen)
+    stage.do("submit()", job.submit)
+    stage.do("observe(DONE)", lambda: job.observe(job.lifecycle.state("DONE")))
+    _has_notes(stage, {"shots": 100, "tags": ["a"], NOTE: "kept"})
+
+
+def _takes_metadata(cls: Any) -> bool:
+    try:
+        inspect.signature(cls).bind(None, "job-1", metadata={})
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _note(job: Any) -> None:
+    job.metadata[NOTE] = "kept"
+
+
+def _has_notes(stage: Stage, notes: dict[str, Any]) -> None:
+    """End the scenario with a finding unless metadata has these, whatever else the class adds."""
+    seen = stage.job.metadata
+    kept = {key: seen[key] for key in notes if key in seen}
+    stage.expect("metadata-is-kept", kept == notes, f"metadata with {notes}", f"{seen!r:.80}")
+
+
 SCENARIOS = (
     ("callbacks-once", outsiders_are_told_once_and_in_order),
     ("callbacks-in-order", one_that_fires_is_told_in_order),
@@ -239,4 +308,6 @@ SCENARIOS = (
     ("pickle-is-a-snapshot", a_pickle_is_a_snapshot),
     ("no-copies", a_job_is_not_copied),
     ("identity-is-kept", a_name_is_kept),
+    ("metadata-is-kept", notes_are_kept),
+    ("metadata-is-kept", notes_that_are_given_are_copied),
 )

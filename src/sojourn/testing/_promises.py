@@ -60,5 +60,7 @@ PROMISES: Final = MappingProxyType(
         "pickle-is-a-snapshot": "a pickled job can be read and not changed",
         "no-copies": "a job cannot be copied",
         "identity-is-kept": "job_id() and backend() are what was given; attach() does no I/O",
+        "metadata-is-kept": "metadata has the notes that were given, copied, and those written into it, "
+        "for this job alone and to its end",
     }
 )
