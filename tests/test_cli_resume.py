@@ -30,7 +30,7 @@ SLEEPS = RUNS + "; exec sleep 600"
 #: A command line that ends by itself as if it were killed, at the place that a test names.
 DYING = """
 import os, signal, sys
-from sojourn.backends import _commands, _groups, _left
+from sojourn.backends import _command_slots, _groups, _left
 from sojourn.cli import _batches, _running, main
 
 def dying(owner, name, at, *, after=False):
@@ -183,8 +183,8 @@ def test_what_has_ended_while_nobody_looked_is_told_as_it_ended(typed: Typed) ->
         "dying(_groups.subprocess.Popen, '__init__', 3, after=True)",
         "dying(_left.GatedGroup, 'let_go', 2)",
         "dying(_left.GatedGroup, 'let_go', 2, after=True)",
-        "dying(_commands, '_tell_end', 3)",
-        "dying(_commands, '_tell_end', 3, after=True)",
+        "dying(_command_slots, 'tell_end', 3)",
+        "dying(_command_slots, 'tell_end', 3, after=True)",
         "dying(_batches.Kept, 'end', 1)",
         "dying(_batches.Kept, 'end', 1, after=True)",
     ],

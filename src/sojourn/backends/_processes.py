@@ -19,10 +19,11 @@ from multiprocessing import connection, process, spawn
 from pathlib import Path
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
+from sojourn.backends._checks import seconds_of, whole_number
 from sojourn.backends._functions import FunctionJob, lost, name_of
 from sojourn.backends._groups import Group, describe_exit
 from sojourn.backends._keeper import Keeper
-from sojourn.backends._slots import Slots, seconds_of, whole_number
+from sojourn.backends._slots import Slots
 from sojourn.backends._worker import RemoteTraceback
 from sojourn.errors import CannotRunError, WorkerError
 from sojourn.history import Journal

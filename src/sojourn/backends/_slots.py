@@ -13,7 +13,6 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from queue import SimpleQueue
@@ -23,6 +22,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 from sojourn import _clock
 from sojourn._handle import SENT, logger
 from sojourn._waiting import T
+from sojourn.backends._holdings import Holdings
 from sojourn.backends._keeper import Keeper
 from sojourn.backends._taking_up import TakenUp, claim
 from sojourn.errors import CannotRunError
@@ -30,7 +30,7 @@ from sojourn.history import Journal
 from sojourn.job import BaseJob
 from sojourn.lifecycle import JobStatus
 
-__all__ = ["LocalJob", "Slot", "Slots", "seconds_of", "whole_number"]
+__all__ = ["LocalJob", "Slot", "Slots"]
 
 J = TypeVar("J", bound=BaseJob[Any])
 C_contra = TypeVar("C_contra", bound=BaseJob[Any], contravariant=True)
@@ -84,37 +84,6 @@ class Slot(Protocol[C_contra]):
 
     def close(self) -> None:
         """Let go of what the slot holds; it serves no more."""
-
-
-class Holdings:
-    """What a backend and its threads need; whoever needs it last lets go of it.
-
-    A backend may be dropped in the middle of anything, so there is no lock here: every step is one
-    that the interpreter does not divide.
-    """
-
-    def __init__(self) -> None:
-        """Start with nothing held, for one who needs it."""
-        self._needed = [True]
-        self._calls: list[Callable[[], object]] = []
-
-    def on_leaving(self, call: Callable[[], object]) -> None:
-        """Make a call when nobody needs this any more; the last to come is the first to go."""
-        self._calls.append(call)
-
-    def join(self) -> None:
-        """Need it, too."""
-        self._needed.append(True)
-
-    def leave(self) -> None:
-        """Need it no more."""
-        self._needed.pop()
-        while not self._needed:
-            try:
-                call = self._calls.pop()
-            except IndexError:
-                return
-            call()
 
 
 class Slots(Generic[J]):
@@ -442,36 +411,6 @@ def _cancel(job: BaseJob[Any]) -> None:
         job.cancel()
     except Exception:  # noqa: BLE001  # the other jobs have an end, too
         logger.exception("job %r: it could not be cancelled", job.job_id())
-
-
-def whole_number(name: str, value: object) -> int:
-    """Return a number of slots that makes sense.
-
-    Raises:
-        TypeError: It is no int.
-        ValueError: It is below 1.
-    """
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int, not {value!r:.80}")
-    if value < 1:
-        raise ValueError(f"{name} must be 1 or more, not {value}")
-    return value
-
-
-def seconds_of(what: str, seconds: object) -> float | None:
-    """Return a number of seconds that makes sense, or ``None``.
-
-    Raises:
-        TypeError: It is no number.
-        ValueError: It is negative, or not a number of anything.
-    """
-    if seconds is None:
-        return None
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-        raise TypeError(f"{what} must be a number of seconds, not {seconds!r:.80}")
-    if math.isnan(seconds) or seconds < 0:
-        raise ValueError(f"{what} must be a number of seconds, 0 or more, not {seconds!r}")
-    return float(seconds)
 
 
 _alive: weakref.WeakSet[Slots[Any]] = weakref.WeakSet()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
+from sojourn.backends._checks import whole_number
 from sojourn.backends._functions import FunctionJob, StopRequested, call, lost, running
-from sojourn.backends._slots import Slots, whole_number
+from sojourn.backends._slots import Slots
 from sojourn.history import Journal
 from sojourn.job import BaseJob
 from sojourn.lifecycle import JobStatus

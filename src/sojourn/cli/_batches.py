@@ -14,7 +14,7 @@ from typing import Any
 
 from sojourn._book import name_of_class
 from sojourn._owner import is_alive
-from sojourn.backends._commands import CommandJob, _safe
+from sojourn.backends._commands import CommandJob, folder_name
 from sojourn.cli._batch import Task
 from sojourn.cli._terminal import RefusalError
 from sojourn.errors import JournalConflictError
@@ -231,7 +231,7 @@ class Kept:
 
     def folder_of(self, task: Task) -> Path:
         """Return where the output of one of its commands goes."""
-        return self.folder / _safe(task.name)
+        return self.folder / folder_name(task.name)
 
     def note_on(self, task: Task) -> dict[str, Any]:
         """Return the notes on one of its commands."""

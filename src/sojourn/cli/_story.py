@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from sojourn.backends._output import last_lines
 from sojourn.cli._batches import BATCH, is_command
 from sojourn.cli._past import what_it_is
 from sojourn.cli._since import shown
@@ -19,8 +19,7 @@ from sojourn.history import Anomaly, Entry, KeptJob, Story
 from sojourn.journals.sqlite import SQLiteJournal
 from sojourn.lifecycle import JobStatus
 
-#: What is read of an output file that may be gigabytes long, and how many of its lines are shown.
-TAIL_BYTES = 8192
+#: How much of an output file is shown.
 TAIL_LINES = 10
 WIDEST_LINE = 160
 
@@ -136,7 +135,7 @@ def _outputs(job: KeptJob) -> Iterator[str]:
     own = folder if job.attempt == 1 else f"{folder}~{job.attempt}"
     for name in ("stdout", "stderr"):
         path = Path(own) / name
-        lines, size = _tail(path)
+        lines, size = last_lines(path, TAIL_LINES)
         if size is None:
             continue
         yield ""
@@ -147,17 +146,3 @@ def _outputs(job: KeptJob) -> Iterator[str]:
 def _lines(lines: Sequence[str]) -> Iterator[str]:
     for line in lines:
         yield f"  | {shorten(inert(line), WIDEST_LINE)}"
-
-
-def _tail(path: Path) -> tuple[list[str], int | None]:
-    """Return the last lines of a file, however long it is, and its size; ``None`` if it is not there."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            start = file.seek(max(0, size - TAIL_BYTES))
-            lines = file.read(TAIL_BYTES).decode(errors="replace").splitlines()
-    except OSError:
-        return [], None
-    if start and len(lines) > 1:
-        del lines[0]  # it is only the end of one
-    return lines[-TAIL_LINES:], size

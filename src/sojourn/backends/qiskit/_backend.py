@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import WeakSet
 
+from sojourn.backends._checks import whole_number
 from sojourn.backends._processes import ProcessBackend
-from sojourn.backends._slots import whole_number
 from sojourn.backends.qiskit._errors import in_qiskits_terms
 from sojourn.backends.qiskit._running import ApartJob, CircuitJob, HereJob
 from sojourn.backends.qiskit._sdk import QiskitBackendV2, QiskitOptions, QuantumCircuit
