@@ -13,7 +13,7 @@ from kit_classes import SHIPPED, Shipped
 
 MAKE = Path(__file__).parent / "make"
 sys.path.append(str(MAKE))
-from mutants import FILES, SOURCE, SURVIVORS, reasons  # noqa: E402
+from mutants import SURVIVORS, found, full_name, reasons  # noqa: E402
 from mutation import mutations  # noqa: E402
 
 pytestmark = pytest.mark.once
@@ -31,9 +31,9 @@ def count(many: int, *, twice: bool = False) -> int:
 
 
 def test_every_place_of_a_file_is_made_wrong_and_its_words_are_left_alone() -> None:
-    found = mutations(EXAMPLE)
+    made = mutations(EXAMPLE)
 
-    assert [each.name for each in found] == [
+    assert [each.name for each in made] == [
         "count: False -> True | def count(many: int, *, twice: bool = False) -> int:",
         "count: many == 0 or twice -> (not (many == 0 or twice)) | if many == 0 or twice:",
         "count: many == 0 or twice -> (many == 0 and twice) | if many == 0 or twice:",
@@ -45,7 +45,7 @@ def test_every_place_of_a_file_is_made_wrong_and_its_words_are_left_alone() -> N
         "count: return many + many -> return None",
         "count: many + many -> (many - many) | return many + many",
     ]
-    for each in found:
+    for each in made:
         ast.parse(each.text)
         assert each.text != EXAMPLE
 
@@ -62,11 +62,7 @@ def test_every_change_of_one_edge_of_a_graph_is_noticed(shipped: Shipped) -> Non
 
 def test_every_survivor_has_a_reason_and_is_still_there() -> None:
     known = reasons(SURVIVORS.read_text())
-    there = {
-        f"{name}.py {mutation.name}"
-        for name in FILES
-        for mutation in mutations((SOURCE / f"{name}.py").read_text())
-    }
+    there = {full_name(*place) for place in found()}
 
     assert [name for name, reason in known.items() if len(reason) < 20] == []
     assert [name for name in known if name not in there] == []

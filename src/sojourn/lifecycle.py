@@ -307,7 +307,7 @@ class Lifecycle:
 
     states: tuple[State, ...]
     transitions: tuple[Edge, ...]
-    _names: Mapping[str, State] = field(init=False, repr=False, compare=False, hash=False)
+    _names: Mapping[str, State] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Index the states."""
@@ -393,17 +393,17 @@ class Lifecycle:
             goals: Where the path may end.
             attempts: How many new attempts the path starts; ``None`` for any number.
         """
-        start = (source, 0)
+        start, wanted = (source, 0), attempts or 0
         came: dict[tuple[str, int], tuple[tuple[str, int], Edge] | None] = {start: None}
         waiting: deque[tuple[str, int]] = deque([start])
         while waiting:
             here = name, begun = waiting.popleft()
-            if name in goals and begun == (attempts or 0):
+            if name in goals and begun == wanted:
                 return _trace(came, here)
             for edge in self._leaving.get(name, ()):
                 begins = edge.new_attempt and attempts is not None
                 there = (edge.dest.name, begun + begins)
-                if there not in came and there[1] <= (attempts or 0):
+                if there not in came and there[1] <= wanted:
                     came[there] = here, edge
                     waiting.append(there)
         return None

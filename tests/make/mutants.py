@@ -3,7 +3,8 @@
 Two kinds: one edge of the graph of a shipped class is dropped, added or redirected, which the kit
 must notice; and one place of the core's files is made wrong, which the tests of the core must.
 Mutants that nobody notices must be in `survivors.txt`, each with the reason why that is right.
-The second kind is sampled, because all of them take hours: `--sample N --seed S`, or `--all`.
+The second kind is sampled, because all of them take hours: `--sample N --seed S`, or `--all`, or
+`--name WORDS` for every place whose name, as this prints it, contains the words.
 
 Every mutant is tested in a process of its own, forked from one that has imported what is slow to
 import; nothing of sojourn is imported before the fork.
@@ -35,7 +36,7 @@ SURVIVORS = HERE / "survivors.txt"
 
 #: The files that are made wrong, and the tests that know most about each; the others follow.
 FILES = {
-    "lifecycle": "lifecycle triggers",
+    "lifecycle": "lifecycle_shown lifecycle triggers",
     "_machine": "engine triggers",
     "_contract": "contract lifecycle declaring",
     "_declaring": "declaring lifecycle contract",
@@ -57,14 +58,24 @@ FILES = {
 #: All tests that are asked, the quick ones first.
 ASKED = (
     *("triggers", "observations", "submission", "cancelling", "waiting", "results", "looking"),
-    *("outsiders", "journal_protocol", "snapshots", "contract", "lifecycle", "declaring", "ids"),
-    *("logging", "asyncio", "journals", "journal_recovery", "journal_handles", "engine", "fork"),
+    *("outsiders", "journal_protocol", "snapshots", "contract", "lifecycle", "lifecycle_shown"),
+    *(
+        "declaring",
+        "ids",
+        "logging",
+        "asyncio",
+        "journals",
+        "journal_recovery",
+        "journal_handles",
+        "engine",
+        "fork",
+    ),
     *("kit_faulty", "illegal_transitions"),
 )
 #: Imported once, before the forks.
 PRELOADED = ("asyncio", "hypothesis.stateful", "http.client", "transitions", "_pytest.pytester")
-#: Seconds after which a mutant hangs.
-PATIENCE = 300.0
+#: Seconds after which one test hangs, and seconds after which all of them do, whatever their load.
+TEST_PATIENCE, PATIENCE = 30, 300.0
 
 
 def main() -> int:
@@ -73,14 +84,18 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=60, help="how many places are made wrong")
     parser.add_argument("--seed", type=int, default=1, help="which of them")
     parser.add_argument("--all", action="store_true", help="every place")
-    parser.add_argument("--only", choices=FILES, help="one file, without its underscore")
+    parser.add_argument("--only", choices=FILES, help="one file")
+    parser.add_argument("--name", action="append", help="places whose name contains this; again")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="at the same time")
     parser.add_argument("--no-graphs", action="store_true", help="leave the graphs alone")
     asked = parser.parse_args()
 
     known = reasons(SURVIVORS.read_text())
     survivors = [] if asked.no_graphs else graphs()
-    survivors += places(asked.sample if not asked.all else None, asked.seed, asked.only, asked.jobs)
+    every = [each for each in found(asked.only) if _is_meant(each, asked.name)]
+    if not asked.all and not asked.name and asked.sample < len(every):
+        every = random.Random(asked.seed).sample(every, asked.sample)
+    survivors += places(every, asked.jobs)
     without = [name for name in survivors if name not in known]
     for name in survivors:
         print(f"survived  {name}\n          {known.get(name, 'NO REASON; write a test, or one')}")
@@ -135,20 +150,30 @@ def _graphs_here() -> int:
 # Places.
 
 
-def places(sample: int | None, seed: int, only: str | None, jobs: int) -> list[str]:
-    """Make places of the core's files wrong; return the names of the survivors."""
-    every = [
+def found(only: str | None = None) -> list[tuple[str, Mutation]]:
+    """Return every place of the core's files, or of one, that can be made wrong."""
+    return [
         (name, mutation)
         for name in ([only] if only else FILES)
         for mutation in mutations((SOURCE / f"{name}.py").read_text())
     ]
-    chosen = every
-    if sample is not None and sample < len(every):
-        chosen = random.Random(seed).sample(every, sample)
+
+
+def full_name(file: str, mutation: Mutation) -> str:
+    """Return the name of a mutant in `survivors.txt`."""
+    return f"{file}.py {mutation.name}"
+
+
+def _is_meant(place: tuple[str, Mutation], words: list[str] | None) -> bool:
+    return words is None or any(each in full_name(*place) for each in words)
+
+
+def places(chosen: list[tuple[str, Mutation]], jobs: int) -> list[str]:
+    """Make places of the core's files wrong; return the names of the survivors."""
     for name in PRELOADED:
         import_module(name)
     settings.register_profile("mutants", derandomize=True, database=None, deadline=None)
-    print(f"{len(chosen)} of {len(every)} places are made wrong", flush=True)
+    print(f"{len(chosen)} of {len(found())} places are made wrong", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         homes = [Path(folder) / str(number) for number in range(jobs)]
         for home in homes:
@@ -170,7 +195,7 @@ def _survivor(homes: list[Path], file: str, mutation: Mutation) -> str | None:
     finally:
         homes.append(home)
     verdict = f"noticed by {noticed}" if noticed else "SURVIVED"
-    name = f"{file}.py {mutation.name}"
+    name = full_name(file, mutation)
     print(f"{verdict} ({time.monotonic() - began:.1f} s): {name}", flush=True)
     return None if noticed else name
 
@@ -197,8 +222,11 @@ def _asked(home: Path, file: str) -> str | None:
     code = _waited(child, time.monotonic() + PATIENCE)
     if code == 0:
         return None
-    failed = [line for line in log.read_text(errors="replace").splitlines() if "FAILED" in line]
-    return failed[-1].split(" - ")[0].split("::")[-1] if failed else f"an end with code {code}"
+    told = log.read_text(errors="replace")
+    if "Timeout (0:" in told:
+        return "a test that hangs"
+    ended = [line for line in told.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    return ended[-1].split(" - ")[0].split("::")[-1] if ended else f"an end with code {code}"
 
 
 def _in_child(home: Path, log: Path, files: list[str]) -> None:
@@ -218,6 +246,7 @@ def _in_child(home: Path, log: Path, files: list[str]) -> None:
             "no:cacheprovider",
             "--assert=plain",
             "--hypothesis-profile=mutants",
+            f"--override-ini=faulthandler_timeout={TEST_PATIENCE}",
         )
         code = pytest.main([*options, f"--rootdir={TESTS.parent}", *files])
         sys.stdout.flush()
