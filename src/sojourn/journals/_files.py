@@ -34,9 +34,10 @@ def prepare(path: Path) -> os.stat_result:
         if not os.path.lexists(path):
             _refuse_left(path, left)
             _create(path)
-        for each in (path, *(Path(f"{path}-{end}") for end in ("wal", "shm", "journal"))):
-            if os.path.lexists(each):
-                _check_file(each)
+        _check_file(path)
+        for end in ("wal", "shm", "journal"):
+            with suppress(FileNotFoundError):  # whoever is the last to close takes them away
+                _check_file(Path(f"{path}-{end}"))
         if os.path.lexists(results := Path(f"{path}-results")):
             _check_folder(results)
         _check_header(path)

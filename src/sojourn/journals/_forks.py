@@ -26,7 +26,9 @@ class _Inside:
     """Counts the threads that are inside SQLite; a context manager."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition(threading.Lock())
+        # Reentrant, because the garbage collector may close a journal that somebody has dropped in
+        # a thread that is just here.
+        self._changed = threading.Condition(threading.RLock())
         self._count = 0
         self._forking = False
 

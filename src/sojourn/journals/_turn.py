@@ -83,7 +83,8 @@ class Turn:
 
     def close(self) -> None:
         """Close the files; a forked child does the same, or it would hold its parent's lock."""
-        for descriptor in (self._gate, self._lock):
+        descriptors = self._gate, self._lock
+        self._gate = self._lock = -1
+        for descriptor in descriptors:
             if descriptor >= 0:
                 os.close(descriptor)
-        self._gate = self._lock = -1

@@ -179,6 +179,18 @@ class Writer:
         self._refuse_rest()
         self._queue.put(None)
 
+    def let_go(self) -> None:
+        """Have the thread end when it has written what was asked for.
+
+        For a garbage collector, which may come in any thread and at any moment, so it waits for
+        nobody. There is nobody who could write any more.
+        """
+        self._closed = True
+        self._queue.put(None)
+        if self._running.acquire(blocking=False):  # or the thread does this at its end
+            self._disconnect()
+            self._turn.close()
+
     def _start(self) -> None:
         with self._starting:
             if self._closed:
@@ -238,6 +250,7 @@ class Writer:
         if self._running.acquire(blocking=False):
             try:
                 self._serve()
+                self._turn.close()
             finally:
                 self._running.release()
 

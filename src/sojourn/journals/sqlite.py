@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -44,6 +46,9 @@ class SQLiteJournal:
     A context manager. Any thread may use it, and any number of processes of one machine may use
     the same file; the file must be on a disk of that machine. It is made with mode 0600 if it is
     not there. What it holds is described by its own tables, which any SQLite program can read.
+
+    One that nobody refers to any more, jobs included, lets go of its thread and its files, and
+    loses nothing that was acknowledged; only `close` says when that is.
 
     Attributes:
         path: The file, as an absolute path.
@@ -97,8 +102,8 @@ class SQLiteJournal:
 
     def _open(self) -> None:
         self._turn = Turn(str(self.path))
+        self._make_writer()
         self._turn.open()
-        self._writer = self._make_writer()
         with self._reading() as connection:
             connection.execute(f"SELECT {COLUMNS} FROM job LIMIT 0")
             connection.execute(_ENTRIES, ("", 0))
@@ -106,6 +111,7 @@ class SQLiteJournal:
 
     def _begin_anew(self) -> None:
         """Open everything for a forked child; the writer and the connections are its parent's."""
+        self._end.detach()
         _inherited.extend((self._readers, self._writer))
         self._gate = threading.RLock()
         if self._closed:
@@ -113,12 +119,14 @@ class SQLiteJournal:
         self._turn.close()  # or this process would hold its parent's turn
         self._readers = []
         self._turn = Turn(str(self.path))
-        self._writer = self._make_writer()
+        self._make_writer()
 
-    def _make_writer(self) -> Writer:
-        return Writer(
-            str(self.path), self._file, self._connect_to_write, self._turn, self._patience
-        )
+    def _make_writer(self) -> None:
+        # It knows nothing of the journal: its thread would keep that alive for ever.
+        connect = partial(_connect_to_write, self.path, self.durability, self._patience)
+        self._writer = Writer(str(self.path), self._file, connect, self._turn, self._patience)
+        self._end = weakref.finalize(self, _let_go, self._writer, self._readers)
+        self._end.atexit = False  # what is done at exit may still write to it
 
     def __repr__(self) -> str:
         """Name the file."""
@@ -153,6 +161,7 @@ class SQLiteJournal:
             for connection in self._readers:
                 connection.close()
             self._readers.clear()
+        self._end.detach()
 
     # Writing.
 
@@ -169,11 +178,6 @@ class SQLiteJournal:
         # A file takes its time, which nobody else should wait for.
         kept = None if change.result is None else self._results.keep(change.result)
         self._writer.write(change, kept)
-
-    def _connect_to_write(self) -> sqlite3.Connection:
-        connection = connect(self.path, wait=self._patience)
-        connection.execute(f"PRAGMA synchronous = {self.durability.upper()}")
-        return connection
 
     # Reading.
 
@@ -316,6 +320,20 @@ class SQLiteJournal:
                 f"what it says of job {job_id!r} is damaged; check() finds all that is",
             )
         return found
+
+
+def _connect_to_write(path: Path, durability: str, patience: float) -> sqlite3.Connection:
+    connection = connect(path, wait=patience)
+    connection.execute(f"PRAGMA synchronous = {durability.upper()}")
+    return connection
+
+
+def _let_go(writer: Writer, readers: list[sqlite3.Connection]) -> None:
+    """End what is left of a journal that nobody refers to any more, wherever the collector is."""
+    writer.let_go()
+    with inside, suppress(sqlite3.Error):
+        while readers:
+            readers.pop().close()
 
 
 def _filter(
