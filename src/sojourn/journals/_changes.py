@@ -25,7 +25,8 @@ _STEP = (
     "WHERE id = ? AND version = ? AND state = ?"
 )
 _ENTRY = (
-    'INSERT INTO "transition" SELECT number, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM job WHERE id = ?'
+    'INSERT INTO "transition" VALUES ((SELECT number FROM job WHERE id = ?)'
+    ", ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _BIRTH = (
     "INSERT INTO job (state, status, version, attempt, changed_at, "
@@ -103,7 +104,7 @@ def _step(cursor: sqlite3.Cursor, change: Change, now: int) -> None:
     )
     if not made.rowcount:
         raise _conflict(change)
-    cursor.execute(_ENTRY, (*entry_row(change.job_id, entry), change.job_id))
+    cursor.execute(_ENTRY, (change.job_id, *entry_row(change.job_id, entry)))
 
 
 def _set_facts(cursor: sqlite3.Cursor, change: Change, kept: Kept | None, now: int) -> None:

@@ -21,13 +21,12 @@ from sojourn.journals._files import connect, prepare
 from sojourn.journals._filters import statuses_of
 from sojourn.journals._forks import inside, survive
 from sojourn.journals._results import Results
-from sojourn.journals._schema import COLUMNS, anomaly_of, entry_of, job_of, micros
+from sojourn.journals._schema import COLUMNS, OPEN, anomaly_of, entry_of, job_of, micros
 from sojourn.journals._turn import Turn
 from sojourn.journals._writer import Writer
 
 __all__ = ["SQLiteJournal"]
 
-_OPEN = "status NOT IN ('DONE', 'ERROR', 'CANCELLED')"
 _ALL = 2**63 - 1
 _ENTRIES = (
     'SELECT version, attempt, "trigger", source, destination, at, origin, inferred, detail, '
@@ -304,7 +303,7 @@ class SQLiteJournal:
         """
         with self._reading() as connection:
             rows = connection.execute(
-                f"SELECT id FROM job WHERE {_OPEN} AND cancel_requested_at IS NOT NULL"
+                f"SELECT id FROM job WHERE {OPEN} AND cancel_requested_at IS NOT NULL"
             ).fetchall()
         return tuple(row[0] for row in rows)
 
@@ -342,7 +341,7 @@ def _filter(
     terms, values = ["1"], list[object]()
     if statuses is not None:
         if not {*statuses} & {"DONE", "ERROR", "CANCELLED"}:
-            terms.append(_OPEN)  # in these words, or SQLite would not use the index of open jobs
+            terms.append(OPEN)  # in these words, or SQLite would not use the index of open jobs
         terms.append(f"status IN ({', '.join('?' * len(statuses))})")
         values += statuses
     if backend is not None:
