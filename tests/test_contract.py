@@ -89,6 +89,7 @@ def pattern(problem: str) -> str:
         r"define it in \w+": "define it",
         r"\b(accepted|stopped) =": "(name) =",
         r"a (state|transition) is": "a (kind) is",
+        r"\w+_errors is .+; write": "(name) is (value); write",
         r"'[^']*'|Transition\([^)]*\)|\b\w*[A-Z_]\w*\b|\d+|\*": "(name)",
         r"\(name\) and \(name\) with": "(name) with",
     }.items():
@@ -139,6 +140,17 @@ def a_base_state_that_is_hidden_by_a_value() -> None:
 def a_base_state_that_is_hidden_by_a_transition() -> None:
     class Broken(BaseJob[Any]):
         RUNNING = Transition(QUEUED, DONE)
+
+
+@breaks(1, "the state SETUP is hidden by 'at noon'; give the attribute another name")
+def an_inherited_state_that_is_hidden_by_a_value() -> None:
+    class Sound(BaseJob[Any]):
+        SETUP = State(QUEUED)
+        mount = Transition(QUEUED, SETUP)
+        start = BaseJob.start | Transition(SETUP, RUNNING)
+
+    class Broken(Sound):
+        SETUP = "at noon"
 
 
 @breaks(1, "SETUP stands for 'queud', which is no JobStatus; did you mean QUEUED?")
@@ -602,6 +614,19 @@ def a_none_that_hides_a_method() -> None:
         result = None
 
 
+@breaks(6, "'history' would hide what BaseJob defines under that name; rename it")
+def a_value_that_hides_a_property() -> None:
+    class Broken(BaseJob[Any]):
+        history = ()
+
+
+@breaks(6, "'_sj_settle' would hide what BaseJob defines under that name; rename it")
+def a_method_that_hides_a_part_of_every_job() -> None:
+    class Broken(BaseJob[Any]):
+        def _sj_settle(self, event: Any) -> None:
+            pass
+
+
 @breaks(6, "the trigger name 'status' is a method of BaseJob; rename it")
 def a_trigger_that_is_called_as_a_method() -> None:
     class Broken(BaseJob[Any]):
@@ -852,6 +877,50 @@ def a_callable_that_takes_no_event() -> None:
         finish = Transition(RUNNING, DONE, after=lambda: None)
 
 
+@breaks(
+    6,
+    "the hook '_submit' is a coroutine, which nobody would await; make it a plain "
+    "function, which is called without the job's lock and may block",
+    "the hook '_poll' is a coroutine, which nobody would await; make it a plain "
+    "function, which is called without the job's lock and may block",
+    "the hook '_find' is a coroutine, which nobody would await; make it a plain "
+    "function, which is called without the job's lock and may block",
+)
+def hooks_that_are_coroutines() -> None:
+    class Broken(BaseJob[Any]):
+        async def _submit(self) -> str:
+            return "n-1"
+
+        def _poll(self) -> Any:
+            yield "running"
+
+        @staticmethod
+        async def _find() -> str:
+            return "n-1"
+
+
+@breaks(
+    6,
+    "uncertain_errors is <class 'OSError'>; write a tuple of exception classes",
+    "transient_errors is [<class 'OSError'>]; write a tuple of exception classes",
+)
+def kinds_of_errors_that_are_no_tuples() -> None:
+    class Broken(BaseJob[Any]):
+        uncertain_errors = OSError
+        transient_errors = [OSError]
+
+
+@breaks(
+    6,
+    "uncertain_errors is ('OSError',); write a tuple of exception classes",
+    "transient_errors is (<class 'OSError'>, <class 'int'>); write a tuple of exception classes",
+)
+def kinds_of_errors_that_are_no_exceptions() -> None:
+    class Broken(BaseJob[Any]):
+        uncertain_errors = ("OSError",)
+        transient_errors = (OSError, int)
+
+
 @breaks(6, "status_map: 'ok' leads to DON, which is no state; did you mean DONE?")
 def a_word_that_means_an_unknown_state() -> None:
     class Broken(BaseJob[Any]):
@@ -1084,6 +1153,21 @@ def methods_that_override_methods_and_triggers() -> None:
 
         def start(self) -> bool:
             return super().start()
+
+
+@sound
+def callables_of_every_kind_that_override_methods() -> None:
+    def nothing(*_: Any) -> None:
+        pass
+
+    class Odd(BaseJob[Any]):
+        _submit = functools.partial(nothing)
+        _poll = staticmethod(nothing)
+        _cancel = classmethod(nothing)
+        _fetch_result = functools.partialmethod(nothing)
+        _find = str
+        uncertain_errors = ()
+        transient_errors = (TimeoutError, KeyboardInterrupt)
 
 
 @sound

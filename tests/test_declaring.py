@@ -367,6 +367,17 @@ class TestRemoving:
         assert not hasattr(Neither, "early")
         assert not hasattr(queued(Neither), "late")
 
+    def test_a_removed_state_is_no_attribute(self) -> None:
+        class Unmounted(Shop):
+            SETUP = None
+            mount = None
+            start = Transition(JobStatus.QUEUED, JobStatus.RUNNING)
+
+        assert not hasattr(Unmounted, "SETUP")
+        with pytest.raises(AttributeError, match="Unmounted has removed 'SETUP'"):
+            queued(Unmounted).SETUP  # noqa: B018
+        assert "SETUP" not in [state.name for state in Unmounted.lifecycle.states]
+
     def test_none_is_an_ordinary_value_for_any_other_attribute(self) -> None:
         class Coloured(BaseJob[Any]):
             colour = None

@@ -27,6 +27,9 @@ def count(many: int, *, twice: bool = False) -> int:
     self.kept = many
     told(many)
     return many + many
+
+def _is_told() -> bool:
+    return False
 '''
 
 
@@ -44,6 +47,7 @@ def test_every_place_of_a_file_is_made_wrong_and_its_words_are_left_alone() -> N
         "count: told(many) -> pass",
         "count: return many + many -> return None",
         "count: many + many -> (many - many) | return many + many",
+        "_is_told: False -> True | return False",
     ]
     for each in made:
         ast.parse(each.text)

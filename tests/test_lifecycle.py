@@ -478,6 +478,20 @@ class TestStatusMap:
         assert by_state.state == by_name.state == Shop.SETUP
         assert by_number.state == BaseJob.RUNNING
 
+    def test_it_cannot_be_changed_once_the_class_is_made(self) -> None:
+        words: dict[str, Any] = {"waiting": QUEUED}
+
+        class Asked(BaseJob[Any]):
+            status_map = words
+
+        words["later"] = RUNNING
+        with pytest.raises(TypeError):
+            Asked.status_map["later"] = RUNNING
+
+        assert Asked.status_map == {"waiting": QUEUED}
+        with pytest.raises(UnknownStatusError):
+            queued(Asked).observe("later")
+
 
 class TestLifecycle:
     def test_the_base_lifecycle_is_that_of_the_design(self) -> None:

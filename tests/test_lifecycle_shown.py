@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lifecycle_oracle import Plain, Shop
+from lifecycle_oracle import Plain, Shop, queued
 from sojourn import ACTIVE, BaseJob, JobStatus, State, Transition
 from sojourn.drawing import mimebundle
 from sojourn.lifecycle import Edge
@@ -52,6 +52,20 @@ def test_an_edge_that_is_given_no_more_is_an_ordinary_step() -> None:
     assert edge.new_attempt is False
     assert edge.conditional is False
     assert edge in Plain.lifecycle.transitions
+
+
+def test_an_event_shows_its_step_and_its_job() -> None:
+    seen: list[str] = []
+
+    class Noting(BaseJob[Any]):
+        start = Transition(QUEUED, RUNNING, before=lambda event: seen.append(repr(event)))
+
+        def __repr__(self) -> str:
+            return "<the job>"
+
+    queued(Noting).start()
+
+    assert seen == ["<Event 'start' QUEUED -> RUNNING of <the job>>"]
 
 
 def test_a_lifecycle_shows_its_states_and_transitions_and_no_index_of_its_own() -> None:

@@ -18,7 +18,7 @@ from sojourn.lifecycle import ACTIVE, Edge, JobStatus, Lifecycle, State, Transit
 
 __all__ = ["Declarations", "nearest", "prove"]
 
-_RANK = {status: min(rank, 3) for rank, status in enumerate(JobStatus)}
+_RANK = {status: rank for rank, status in enumerate(JobStatus)}
 _HOOKS = (
     "_submit",
     "_poll",
@@ -93,7 +93,7 @@ def _closest(word: object, names: Iterable[str]) -> str | None:
     import difflib  # noqa: PLC0415  # a mistake is rare, and the import costs every program time
 
     folded = {name.upper(): name for name in names}
-    found = difflib.get_close_matches(str(word).upper(), folded, 1)
+    found = difflib.get_close_matches(str(word).upper(), folded)
     return folded[found[0]] if found else None
 
 
@@ -432,11 +432,9 @@ class _Proof:
     def _settings(self) -> Iterator[str]:
         for name in _ERROR_LISTS:
             value = getattr(self.owner, name, ())
-            kinds = value if isinstance(value, tuple) else (value,)
-            known = all(
-                isinstance(each, type) and issubclass(each, BaseException) for each in kinds
-            )
-            if not known or not isinstance(value, tuple):
+            if not isinstance(value, tuple) or not all(
+                isinstance(each, type) and issubclass(each, BaseException) for each in value
+            ):
                 yield f"{name} is {value!r:.60}; write a tuple of exception classes"
 
     def _callback(self, callback: object, where: str) -> Iterator[str]:

@@ -76,13 +76,13 @@ class JobMeta(ABCMeta):
 
 
 class _Removed:
-    """Stands where a subclass has removed a trigger with ``= None``."""
+    """Stands where a subclass has removed a declaration with ``= None``."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def __get__(self, job: object, owner: type) -> Any:
-        raise AttributeError(f"{owner.__name__} has removed the trigger {self.name!r}")
+        raise AttributeError(f"{owner.__name__} has removed {self.name!r}")
 
 
 def _root(cls: type) -> type | None:

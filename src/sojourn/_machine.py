@@ -27,7 +27,7 @@ Tables = dict[str, dict[str, tuple["Plan", ...]]]
 class _Edge(Transition):
     """A transition that remembers whether it starts a new attempt."""
 
-    def __init__(self, *args: Any, new_attempt: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, new_attempt: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.new_attempt = new_attempt
 
@@ -54,31 +54,29 @@ class JobMachine(Machine):
                 setattr(state, role, tuple(getattr(state, role)))
         self._frozen = True
 
-    def _refuse(self, what: str) -> None:
-        if self._frozen:
-            raise TypeError(
-                f"the machine of a job class cannot {what}; declare it in the class body"
-            )
-
-    def add_model(self, model: Any, initial: Any = None) -> None:
+    def add_model(self, *_: Any, **__: Any) -> None:
         """Refuse: a job holds its own state."""
-        self._refuse("register a model")
-        super().add_model(model, initial)
+        raise _refusal("register a model")
 
     def add_states(self, *args: Any, **kwargs: Any) -> None:
         """Refuse once frozen."""
-        self._refuse("add a state")
+        if self._frozen:
+            raise _refusal("add a state")
         super().add_states(*args, **kwargs)
 
     def add_transition(self, *args: Any, **kwargs: Any) -> None:
         """Refuse once frozen."""
-        self._refuse("add a transition")
+        if self._frozen:
+            raise _refusal("add a transition")
         super().add_transition(*args, **kwargs)
 
-    def remove_transition(self, *args: Any, **kwargs: Any) -> None:
-        """Refuse once frozen."""
-        self._refuse("remove a transition")
-        super().remove_transition(*args, **kwargs)
+    def remove_transition(self, *_: Any, **__: Any) -> None:
+        """Refuse: building a machine only adds to it."""
+        raise _refusal("remove a transition")
+
+
+def _refusal(what: str) -> TypeError:
+    return TypeError(f"the machine of a job class cannot {what}; declare it in the class body")
 
 
 def build(
@@ -137,7 +135,7 @@ class Plan:
         "walk",
     )
 
-    def __init__(self, owner: type, machine: Machine, trigger: str, edge: Transition) -> None:
+    def __init__(self, owner: type, machine: JobMachine, trigger: str, edge: _Edge) -> None:
         """Compile ``edge`` for jobs of the class ``owner``."""
         assert edge.dest is not None  # no internal transitions: a declaration names its dest
         leaving, entering = machine.get_state(edge.source), machine.get_state(edge.dest)
@@ -146,7 +144,7 @@ class Plan:
         self.dest = edge.dest
         self.machine = machine
         self.transition = edge
-        self.new_attempt: bool = getattr(edge, "new_attempt", False)
+        self.new_attempt = edge.new_attempt
         script = _Script(owner)
         tests = script.tests(edge.conditions)
         steps = [
@@ -223,7 +221,7 @@ class Event(EventData):
         return f"<Event {plan.trigger!r} {plan.source} -> {plan.dest} of {self.model!r}>"
 
 
-def compile_tables(machine: Machine, owner: type) -> Tables:
+def compile_tables(machine: JobMachine, owner: type) -> Tables:
     """Derive the tables ``{trigger: {source: branches in order}}`` from a machine.
 
     Args:
@@ -232,7 +230,8 @@ def compile_tables(machine: Machine, owner: type) -> Tables:
     """
     return {
         trigger: {
-            source: tuple(Plan(owner, machine, trigger, edge) for edge in edges)
+            # The stub knows `transition_cls` for a name only.
+            source: tuple(Plan(owner, machine, trigger, edge) for edge in edges)  # type: ignore[arg-type]
             for source, edges in event.transitions.items()
         }
         for trigger, event in machine.events.items()

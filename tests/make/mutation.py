@@ -150,8 +150,9 @@ class _Finder(ast.NodeVisitor):
             self._note(node, str(node.value + 1))
 
     def visit_Return(self, node: ast.Return) -> None:
-        """Return nothing."""
-        if node.value is not None and ast.unparse(node.value) != "None":
+        """Return nothing; to those who ask inside, that is no other answer than False."""
+        given = ast.unparse(node.value) if node.value is not None else "None"
+        if given != "None" and not (given == "False" and self.names[-1].startswith("_")):
             self._note(node, "return None")
         self.generic_visit(node)
 
