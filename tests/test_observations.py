@@ -545,7 +545,9 @@ class TestUnknownWords:
     def test_a_state_of_another_class_is_not_known(self) -> None:
         job = Pushed(None, "j-1")
 
-        with pytest.raises(UnknownStatusError, match="SETUP"):
+        with pytest.raises(
+            UnknownStatusError, match=r"SETUP.*; Pushed has no such state; known are"
+        ):
             job.observe(MachineShopJob.SETUP)
 
         assert job.history == ()
@@ -656,6 +658,14 @@ class TestAttempts:
 
         assert job.attempt == 1
         assert job.anomalies == ()
+
+    def test_a_thousand_attempts_are_caught_up_with_and_no_more(self) -> None:
+        job = brought_to(part(), SHOP_WAYS, "RUNNING")
+
+        assert job.observe("milling", attempt=1_002) is Outcome.CONFLICT
+        assert job.observe("milling", attempt=1_001) is Outcome.ADVANCED
+
+        assert (job.state, job.attempt) == (BaseJob.RUNNING, 1_001)
 
     def test_an_absurd_attempt_costs_nothing(self) -> None:
         job = brought_to(part(), SHOP_WAYS, "RUNNING")

@@ -73,14 +73,15 @@ class Watch:
         "waiters",
     )
 
+    told: tuple[Record, int, int]
+
     def __init__(self) -> None:
-        """Start with nobody."""
+        """Start with nobody; `told` is set with the first registration."""
         self.book: Book | None = None
         self.sealed = ""
         self.waiters: list[Any] = []
         self.enders: list[Any] = []
         self.registrations: tuple[Any, ...] = ()
-        self.told: tuple[Record | None, int, int] = (None, 0, 1)
         self.drain = threading.RLock()
         self.busy = False
 
