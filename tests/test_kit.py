@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
 from itertools import count, pairwise
 from typing import Any
@@ -27,11 +28,13 @@ from sojourn.testing import (
     JobConformance,
     ScriptedBackend,
     _asking,
+    _in_asyncio,
+    _looping,
     check_job_class,
     shortest_paths,
     transition_cover,
 )
-from sojourn.testing._checking import parts, quiet
+from sojourn.testing._checking import parts, play, quiet
 from sojourn.testing._exhaustive import exhaust, moves
 from sojourn.testing._report import Ledger
 from sojourn.testing._subject import Setup, Subject
@@ -206,6 +209,34 @@ def test_a_lock_of_the_class_s_own_is_found_and_hangs_nobody(
     assert [finding.promise for finding in report.findings] == ["hooks-run-unlocked"]
     assert report.findings[0].happened == "the other thread waits for a lock of the class's own"
     assert "the rest is not looked at" in report.notes[0]
+
+
+def test_a_loop_that_hangs_is_found_with_the_line_at_which_it_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Joins(BaseJob[Any]):
+        def __await__(self) -> Generator[Any, None, Any]:
+            thread = threading.Thread(target=self.wait_for_final_state, daemon=True)
+            thread.start()
+            thread.join()
+            yield
+            return self.result()
+
+    monkeypatch.setattr(_looping, "SIGN", 0.2)
+    ledger, subject = Ledger(), Subject(Joins)
+    play(subject, ledger, "loop-goes-on", _in_asyncio.a_task_that_is_cancelled_cancels_no_job)
+
+    (finding,) = ledger.findings.values()
+    assert finding.promise == "loop-goes-on"
+    assert "the loop's own thread hangs, at " in finding.happened
+    assert finding.happened.endswith("in __await__")
+
+
+def test_a_class_is_proven_where_a_loop_runs_already() -> None:
+    async def prove() -> bool:
+        return check_job_class(Empty).ok
+
+    assert asyncio.run(prove())
 
 
 def test_hooks_that_ask_a_real_client_do_not_run_and_break_no_promise() -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, get_args
 from sojourn._handle import logger
 from sojourn.errors import SojournError
 from sojourn.job import BaseJob
-from sojourn.testing import _asking, _awaiting, _keeping, _own_hooks
+from sojourn.testing import _asking, _awaiting, _in_asyncio, _keeping, _own_hooks
 from sojourn.testing._calls import HOOKS
 from sojourn.testing._exhaustive import commands, exhaust, moves
 from sojourn.testing._no_time import no_time_passes
@@ -25,7 +25,12 @@ __all__ = ["SCENARIOS", "Tier", "check_job_class", "parts", "quiet"]
 
 Tier = Literal["quick", "ci"]
 
-SCENARIOS: Final = (*_asking.SCENARIOS, *_awaiting.SCENARIOS, *_keeping.SCENARIOS)
+SCENARIOS: Final = (
+    *_asking.SCENARIOS,
+    *_awaiting.SCENARIOS,
+    *_in_asyncio.SCENARIOS,
+    *_keeping.SCENARIOS,
+)
 
 #: How many calls the quick tier makes with each set of hooks; all of a small class, most of another.
 QUICK_CALLS: Final = 1_000

@@ -78,13 +78,21 @@ class ManualClock:
         self.waiters.append(weakref.ref(waiter))
         end = math.inf if seconds is None else self.now + max(seconds, 0.0)
         while not waiter.acquire(blocking=False):
-            if self._plans and self._plans[0][0] <= end:
-                due, happens = self._plans.pop(0)
-                self.now = max(self.now, due)
-                happens()
+            if self._plans and self._due() <= end:
+                self._carry_out()
                 continue
             if end == math.inf:
                 raise AssertionError("nothing will ever end this wait")
             self.now = end
             return False
         return True
+
+    def _due(self) -> float:
+        """Return when something happens next."""
+        return self._plans[0][0] if self._plans else math.inf
+
+    def _carry_out(self) -> None:
+        """Let it happen."""
+        due, happens = self._plans.pop(0)
+        self.now = max(self.now, due)
+        happens()

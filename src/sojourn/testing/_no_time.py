@@ -10,14 +10,16 @@ from typing import Any, Final
 
 from sojourn.testing._manual_clock import ManualClock
 
-__all__ = ["no_time_passes"]
+__all__ = ["BoundedClock", "no_time_passes"]
 
 #: Pauses after which a wait that must end is called endless; a day is some seventeen thousand.
 ENDLESS: Final = 20_000
 
 
-class _Bounded(ManualClock):
+class BoundedClock(ManualClock):
     """A manual clock that gives up where a job would be waited for, or polled, for ever."""
+
+    _most = ENDLESS
 
     def _wait(self, waiter: threading.Lock, seconds: float | None) -> bool:
         self.check()
@@ -25,23 +27,27 @@ class _Bounded(ManualClock):
 
     def check(self) -> None:
         """Give up, if it has been too long."""
-        if len(self.naps) > ENDLESS:
+        if len(self.naps) > self._most:
             raise AssertionError("nothing will ever end this wait")
+
+    def sleep(self, seconds: Any) -> None:
+        """Take the place of `time.sleep`."""
+        self.check()
+        self.naps.append(seconds)
+        self.now += seconds
 
 
 @contextmanager
-def no_time_passes() -> Iterator[ManualClock]:
-    """Put a manual clock in place, which `time.sleep` moves, too."""
+def no_time_passes(clock: BoundedClock | None = None) -> Iterator[ManualClock]:
+    """Put a manual clock in place, which `time.sleep` moves, too.
+
+    Args:
+        clock: The clock; a new one, if none is given.
+    """
     real = time.sleep
-    with _Bounded() as clock:
-
-        def sleep(seconds: Any) -> None:
-            clock.check()
-            clock.naps.append(seconds)
-            clock.now += seconds
-
-        time.sleep = sleep
+    with clock or BoundedClock() as ours:
+        time.sleep = ours.sleep
         try:
-            yield clock
+            yield ours
         finally:
             time.sleep = real

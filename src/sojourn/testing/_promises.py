@@ -49,6 +49,14 @@ PROMISES: Final = MappingProxyType(
         "wait-needs-submission": "nobody waits for a job that nobody submitted",
         "result-is-kept": "result() fetches once and returns the same every time",
         "result-raises": "result() of a job that failed or was cancelled raises, every time",
+        # Asyncio.
+        "await-is-result": "awaiting a job gives what result() gives, or raises what it raises",
+        "await-cancels-nothing": "cancelling a task that awaits a job cancels neither the job nor the others",
+        "loop-goes-on": "nothing blocks the event loop while a job is awaited or followed",
+        "changes-are-the-history": "changes() gives what happened, then what happens: each entry once, "
+        "in order, to the final one",
+        "followers-leave-nothing": "who no longer awaits or follows a job leaves no task, thread or "
+        "callback behind",
         # Outsiders.
         "callbacks-once": "an outsider is called exactly once for each later entry",
         "callbacks-in-order": "outsiders are called in the order of the history",
