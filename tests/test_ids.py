@@ -211,6 +211,18 @@ class TestTheStoryInOneLine:
         assert str(job) == "<MachineShopJob 'p-1' SETUP (QUEUED) for 3.2 s, attempt 1>"
         assert repr(job) == str(job)
 
+    def test_counts_from_the_latest_step_whoever_took_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clock = manual_clock(monkeypatch)
+        job = brought_to(part(), SHOP_WAYS, "RUNNING")
+        clock.now += 100.0
+        job.inspect()
+
+        clock.now += 2.0
+
+        assert str(job) == "<MachineShopJob 'p-1' INSPECTING (RUNNING) for 2.0 s, attempt 1>"
+
     @pytest.mark.parametrize("state", SHOP_WAYS)
     def test_is_one_line_in_every_state(self, state: str) -> None:
         job = brought_to(part(), SHOP_WAYS, state)

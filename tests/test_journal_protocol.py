@@ -126,6 +126,15 @@ class TestWhatIsKept:
 
         assert replay(MachineShopJob.lifecycle, rows.kept) == job.state
 
+    def test_every_change_is_still_a_row_when_nobody_listens_any_more(self) -> None:
+        rows = Rows()
+        job = Pushed(None, "j-1", journal=rows)
+        job.add_callback(lambda *_: None)()
+
+        job.submit()
+
+        assert [entry.trigger for entry in rows.kept] == ["submit"]
+
     def test_nothing_is_kept_of_what_did_not_happen(self) -> None:
         rows = Rows()
         job = brought_to(Pushed(None, "j-1", journal=rows), BASE_WAYS, "QUEUED")

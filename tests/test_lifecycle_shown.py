@@ -76,9 +76,12 @@ def test_a_lifecycle_shows_its_states_and_transitions_and_no_index_of_its_own() 
     )
 
 
-def test_a_lifecycle_gives_a_notebook_its_picture() -> None:
-    assert Shop.lifecycle._repr_mimebundle_() == mimebundle(Shop.lifecycle)
-    assert "SETUP" in Shop.lifecycle._repr_mimebundle_()["text/plain"]
+@pytest.mark.parametrize("shown", [Shop.lifecycle, queued(Shop)], ids=["lifecycle", "job"])
+def test_a_notebook_is_given_the_picture(shown: Any) -> None:
+    bundle = shown._repr_mimebundle_()
+
+    assert "SETUP" in bundle["text/plain"]
+    assert list(bundle) == list(mimebundle(shown))
 
 
 def test_a_transition_remembers_the_first_attribute_that_it_was_declared_under() -> None:

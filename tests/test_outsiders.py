@@ -236,6 +236,17 @@ class TestRemoval:
 
         assert gone() is None
 
+    def test_of_the_last_one_lets_the_job_take_the_short_way_again(self) -> None:
+        job = Pushed(None, "j-1")
+        removals = [job.add_callback(lambda *_: None) for _ in range(2)]
+        job.submit()
+
+        for remove in removals:
+            assert job._sj_watch is not None
+            remove()
+
+        assert job._sj_watch is None
+
     def test_and_a_new_one_later_hears_what_is_later(self) -> None:
         job = Pushed(None, "j-1")
         (first, hear_first), (second, hear_second) = listener(), listener()

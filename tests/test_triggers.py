@@ -1045,3 +1045,20 @@ class TestRaces:
         assert set(states[0::2]) == {"QUEUED"}
         assert set(states[1::2]) <= {"RUNNING"}
         assert job.attempt == 1 + [entry.trigger for entry in job.history].count("again")
+
+    def test_the_lock_is_the_one_that_a_tool_has_put_in_place(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made: list[Any] = []
+
+        def make() -> Any:
+            made.append(genuine())
+            return made[-1]
+
+        genuine = threading.RLock
+        ordinary = Pushed(None, "j-1")
+        monkeypatch.setattr(threading, "RLock", make)
+        watched = Pushed(None, "j-2")
+
+        assert made == [watched._sj_lock]
+        assert type(ordinary._sj_lock) is type(watched._sj_lock)
