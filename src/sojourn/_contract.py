@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import inspect
 import keyword
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Mapping
 
+from sojourn._resolving import Declarations, Resolution, closest, is_final, nearest
 from sojourn.errors import LifecycleError
-from sojourn.lifecycle import ACTIVE, Edge, JobStatus, Lifecycle, State, Transition
+from sojourn.lifecycle import Edge, JobStatus, Lifecycle, State, Transition
 
-__all__ = ["Declarations", "nearest", "prove"]
+__all__ = ["prove"]
 
 _RANK = {status: rank for rank, status in enumerate(JobStatus)}
 _HOOKS = (
@@ -31,70 +30,6 @@ _HOOKS = (
 )
 _ERROR_LISTS = ("uncertain_errors", "transient_errors")
 _STEP_NAMES = {"submit": "accepted", "cancel": "stopped"}
-
-
-@dataclass
-class Declarations:
-    """What a class and its bases declare, later classes replacing what earlier ones said.
-
-    Attributes:
-        states: State by attribute name.
-        steps: Declarations by trigger, each with its attribute name.
-        removed: Attributes that a ``= None`` took away.
-        lost: What stands where a state was declared; ``None`` if a base state was removed.
-    """
-
-    states: dict[str, State] = field(default_factory=dict)
-    steps: dict[str, dict[str, Transition[Any]]] = field(default_factory=dict)
-    removed: set[str] = field(default_factory=set)
-    lost: dict[str, object] = field(default_factory=dict)
-
-    def add(self, namespace: Mapping[str, object]) -> None:
-        """Take up the declarations of one class body, in their order."""
-        fresh: set[str] = set()
-        for name, value in namespace.items():
-            if isinstance(value, State):
-                self.states[name] = value
-            elif name in self.states and (value is not None or name in JobStatus.__members__):
-                self.lost[name] = value
-            elif isinstance(value, Transition):
-                self._step(name, value, fresh)
-            elif value is None:
-                self._remove(name)
-
-    def _step(self, name: str, declared: Transition[Any], fresh: set[str]) -> None:
-        trigger = name if declared.trigger is None else declared.trigger
-        if trigger not in fresh:
-            # Whatever its attribute was called, the inherited declaration is replaced, and the
-            # trigger takes its place in the order at this line.
-            self.steps.pop(trigger, None)
-            self.steps[trigger] = {}
-            fresh.add(trigger)
-        self.steps[trigger][name] = declared
-        self.removed.discard(name)
-
-    def _remove(self, name: str) -> None:
-        if self.states.pop(name, None) is not None:
-            self.removed.add(name)
-        for trigger, declared in list(self.steps.items()):
-            if name == trigger or name in declared:
-                self.removed |= {name, *declared}
-                del self.steps[trigger]
-
-
-def nearest(word: object, known: Iterable[str]) -> str:
-    """Return ``"did you mean X?"`` with the known name nearest to ``word``, or all of them."""
-    names = sorted(known)
-    found = _closest(word, names)
-    return f"known are {', '.join(names)}" if found is None else f"did you mean {found}?"
-
-
-def _closest(word: object, names: Iterable[str]) -> str | None:
-    import difflib  # noqa: PLC0415  # a mistake is rare, and the import costs every program time
-
-    folded = {name.upper(): name for name in names}
-    found = difflib.get_close_matches(str(word).upper(), folded)
-    return folded[found[0]] if found else None
 
 
 def prove(
@@ -114,35 +49,28 @@ def prove(
     Raises:
         LifecycleError: The class breaks a rule; the error names every problem.
     """
-    proof = _Proof(owner, declared, root)
-    words = dict(proof.resolve_words(status_map))
-    problems = tuple(dict.fromkeys(proof.run()))
+    resolved = Resolution(declared, status_map)
+    problems = tuple(dict.fromkeys(_Proof(owner, declared, resolved, root).run()))
     if problems:
         raise LifecycleError(owner.__name__, problems)
-    return proof.lifecycle, words
+    return resolved.lifecycle, resolved.words
 
 
 class _Proof:
     """One run of all checks over one class."""
 
-    def __init__(self, owner: type, declared: Declarations, root: type | None) -> None:
+    def __init__(
+        self, owner: type, declared: Declarations, resolved: Resolution, root: type | None
+    ) -> None:
         self.owner = owner
         self.declared = declared
+        self.states = resolved.states
+        self.aliases = resolved.aliases
+        self.lifecycle = resolved.lifecycle
+        self.unknown = resolved.unknown
         self.root = root
         self.triggers_of_root = getattr(root, "_sj_declared", {}).keys()
         self.reserved = frozenset(dir(root) if root else ()) - self.triggers_of_root
-        self.unknown: list[str] = []
-        self.names: dict[int, str] = {}
-        self.aliases: dict[str, str] = {}
-        for name, state in declared.states.items():
-            if (first := self.names.setdefault(id(state), name)) != name:
-                self.aliases[name] = first
-        self.states = {
-            name: _named(state, name)
-            for name, state in declared.states.items()
-            if name not in self.aliases
-        }
-        self.lifecycle = Lifecycle(tuple(self.states.values()), tuple(self._edges()))
 
     def run(self) -> Iterator[str]:
         yield from self._base_states()
@@ -159,75 +87,6 @@ class _Proof:
         yield from self._callbacks()
         yield from self._hooks()
         yield from self._settings()
-
-    # Resolving what declarations name.
-
-    def _edges(self) -> Iterator[Edge]:
-        for trigger, attributes in self.declared.steps.items():
-            for transition in attributes.values():
-                for branch in transition.branches:
-                    yield from self._branch(trigger, branch)
-
-    def _branch(self, trigger: str, branch: Transition[Any]) -> Iterator[Edge]:
-        where = f"'{trigger}' leads"
-        given: object = branch.dest
-        dest = self._place(given, f"{where} to") if given is not ACTIVE else None
-        if given is ACTIVE:
-            self.unknown.append(f"{where} to ACTIVE, which is only a source; name one state")
-        for source in dict.fromkeys(self._sources(where, branch, dest)):
-            if dest is not None:
-                yield Edge(
-                    trigger,
-                    source,
-                    dest,
-                    branch.conditions,
-                    branch.unless,
-                    branch.before,
-                    branch.after,
-                    branch.new_attempt,
-                    branch.description,
-                )
-
-    def _sources(self, where: str, branch: Transition[Any], dest: State | None) -> Iterator[State]:
-        if not branch.source:
-            self.unknown.append(f"{where} from nowhere; give it a source")
-        for place in branch.source:
-            if place is ACTIVE:
-                yield from (s for s in self.states.values() if not _final(s) and s is not dest)
-            elif (source := self._place(place, f"{where} from")) is not None:
-                yield source
-
-    def _place(self, place: object, where: str) -> State | None:
-        if not isinstance(place, State | str):
-            known = ", ".join(sorted(self.states))
-            self.unknown.append(f"{where} {place!r}, which is no state; known are {known}")
-            return None
-        name = place.name if isinstance(place, State) else str(place)
-        # A state that an inherited transition names may have been declared again since, and then
-        # its name counts; one that two classes share has a name in each.
-        name = self.names.get(id(place), name)
-        if name in self.states:
-            return self.states[name]
-        shown = name or "a State that is not an attribute of the class"
-        self.unknown.append(f"{where} {shown}, which is no state; {nearest(name, self.states)}")
-        # The other rules are checked as if the nearest name had been meant, so that one slip
-        # neither hides other mistakes nor drags false ones along.
-        guess = _closest(name, self.states)
-        return None if guess is None else self.states[guess]
-
-    def resolve_words(self, status_map: object) -> Iterator[tuple[Hashable, State | JobStatus]]:
-        if not isinstance(status_map, Mapping):
-            self.unknown.append("status_map is not a mapping; write {raw word: state, …}")
-            return
-        for word, place in status_map.items():
-            if isinstance(place, JobStatus):
-                yield word, place
-            elif isinstance(place, str) and place in JobStatus.__members__:
-                yield word, JobStatus[place]
-            else:
-                state = self._place(place, f"status_map: {word!r} leads to")
-                if state is not None:
-                    yield word, state
 
     # Rule 1: the six base states, and what the others stand for.
 
@@ -267,12 +126,12 @@ class _Proof:
                 edge.dest.status, JobStatus
             )
             back = known and _RANK[edge.dest.status] < _RANK[edge.source.status]
-            if back and not edge.new_attempt and not _final(edge.source):
+            if back and not edge.new_attempt and not is_final(edge.source):
                 yield (
                     f"'{edge.trigger}' leads back from {edge.source.name} to {edge.dest.name}, "
                     "but a job only moves forward; declare new_attempt=True if it is a requeue"
                 )
-            if edge.new_attempt and _final(edge.dest):
+            if edge.new_attempt and is_final(edge.dest):
                 yield (
                     f"'{edge.trigger}' starts a new attempt but leads to {edge.dest.name}, which "
                     "is final; drop new_attempt=True"
@@ -280,7 +139,7 @@ class _Proof:
 
     def _final_is_final(self) -> Iterator[str]:
         for edge in self.lifecycle.transitions:
-            if _final(edge.source):
+            if is_final(edge.source):
                 yield (
                     f"'{edge.trigger}' leaves {edge.source.name}, but final is final; requeue "
                     "before the job is over, or submit a new job"
@@ -298,7 +157,7 @@ class _Proof:
         for name, state in self.states.items():
             if name not in reached:
                 yield f"{name} can never be reached; declare a Transition that leads to it"
-            if name not in arriving and not _final(state):
+            if name not in arriving and not is_final(state):
                 yield (
                     f"DONE can never be reached from {name}; declare a way on, such as "
                     f"finish = BaseJob.finish | Transition({name}, JobStatus.DONE)"
@@ -311,7 +170,7 @@ class _Proof:
                 for edge in self.lifecycle.transitions
                 if edge.trigger == trigger and edge.source.name == name
             ]
-            if not edges and not _final(state):
+            if not edges and not is_final(state):
                 yield (
                     f"'{trigger}' is not possible in {name}, but it must lead to {goal} from every "
                     "state that is not final; declare it with ACTIVE as its source"
@@ -472,20 +331,8 @@ class _Proof:
             )
 
     def _near(self, name: str, known: list[str]) -> str:
-        guess = _closest(name, known)
+        guess = closest(name, known)
         return f"define it in {self.owner.__name__}" if guess is None else f"did you mean {guess}?"
-
-
-def _named(state: State, name: str) -> State:
-    if state.name == name:
-        return state
-    copy = State(state.status, state.description, on_enter=state.on_enter, on_exit=state.on_exit)
-    object.__setattr__(copy, "name", name)
-    return copy
-
-
-def _final(state: State) -> bool:
-    return isinstance(state.status, JobStatus) and state.status.is_final
 
 
 def _is_name(name: object) -> bool:

@@ -11,7 +11,8 @@ from inspect import getattr_static
 from types import FunctionType, MappingProxyType
 from typing import Any
 
-from sojourn._contract import Declarations, prove
+from sojourn._contract import prove
+from sojourn._resolving import Declarations
 from sojourn._rules import Rules
 from sojourn._triggers import compile_trigger
 from sojourn.errors import LifecycleError

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Final
 
 from sojourn import _machine
-from sojourn._contract import nearest
+from sojourn._resolving import nearest
 from sojourn.errors import IllegalTransitionError, ReentrantTransitionError, UnknownStatusError
 from sojourn.history import Outcome, Record, birth
 from sojourn.lifecycle import JobStatus, Lifecycle, State

@@ -38,6 +38,7 @@ SURVIVORS = HERE / "survivors.txt"
 FILES = {
     "lifecycle": "lifecycle_shown lifecycle triggers",
     "_machine": "engine triggers",
+    "_resolving": "lifecycle contract declaring",
     "_contract": "contract lifecycle declaring",
     "_declaring": "declaring lifecycle contract",
     "_rules": "observations triggers",

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from sojourn._contract import nearest
 from sojourn._handle import Claim
+from sojourn._resolving import nearest
 from sojourn.backends.qiskit._job import QiskitJob
 from sojourn.backends.qiskit._sdk import QiskitStatus
 from sojourn.history import Observation

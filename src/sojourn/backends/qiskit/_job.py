@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sojourn._contract import nearest
+from sojourn._resolving import nearest
 from sojourn._waiting import T
 from sojourn.backends.qiskit._errors import in_qiskits_terms
 from sojourn.backends.qiskit._observing import Observing
