@@ -13,7 +13,12 @@ from job_doubles import Backend, Background, Pushed, Remote, brought_to, meet, p
 from job_oracle import BASE, BASE_WAYS, FINALS, SHOP, SHOP_WAYS, assert_consistent
 from machine_shop import MachineShopJob
 from sojourn import BaseJob, JobStatus, Observation, Outcome, State, Transition
-from sojourn.errors import JobError, ReentrantTransitionError, UnknownStatusError
+from sojourn.errors import (
+    IllegalTransitionError,
+    JobError,
+    ReentrantTransitionError,
+    UnknownStatusError,
+)
 
 UNCHANGED, STALE, CONFLICT = "UNCHANGED", "STALE", "CONFLICT"
 
@@ -337,6 +342,49 @@ class TestWhatIsRecorded:
 
         assert job.history[-1].detail == "probing"
         assert [entry.at for entry in job.history[:-1]] == [None, None]
+
+    @pytest.mark.parametrize(
+        ("raw", "detail"),
+        [
+            (JobStatus.RUNNING, "RUNNING"),
+            (BaseJob.RUNNING, "RUNNING"),
+            ("RUNNING", "RUNNING"),
+            ("milling", "milling"),
+            (7, "7"),
+        ],
+        ids=["a status", "a state", "its name", "a word", "a number"],
+    )
+    def test_the_same_report_is_recorded_alike_for_every_job(self, raw: Any, detail: str) -> None:
+        class Milled(BaseJob[Any]):
+            status_map = {"milling": JobStatus.RUNNING, 7: "RUNNING", "RUNNING": "RUNNING"}
+
+        # What one job's report leads to is remembered for the next one of the class.
+        jobs = [Milled(None, "j-1"), Milled(None, "j-2"), Milled(None, "j-3")]
+        heard: list[Any] = []
+        jobs[2].add_callback(lambda job, entry: heard.append(entry))
+        for job in jobs:
+            job.trigger("submit")
+
+            assert job.observe(raw) is Outcome.ADVANCED
+
+            entry = job.history[-1]
+            assert (entry.trigger, entry.source, entry.dest) == ("start", "QUEUED", "RUNNING")
+            assert (entry.origin, entry.detail, entry.inferred) == ("observation", detail, False)
+            assert entry.at is not None
+            assert job.observe(raw) is Outcome.UNCHANGED
+            assert len(job.history) == 2
+        assert heard == list(jobs[2].history)
+
+    def test_a_snapshot_is_told_nothing_whatever_other_jobs_were_told(self) -> None:
+        job = Pushed(None, "j-1")
+        job.trigger("submit")
+        copy = pickle.loads(pickle.dumps(job))
+        assert job.observe(JobStatus.RUNNING) is Outcome.ADVANCED
+
+        with pytest.raises(IllegalTransitionError, match="snapshot"):
+            copy.observe(JobStatus.RUNNING)
+
+        assert copy.state.name == "QUEUED"
 
     def test_the_reason_is_kept_too(self) -> None:
         job = part()

@@ -58,7 +58,7 @@ class Watch:
         enders: The same, for those who want to know of the end only.
         registrations: Outsiders to be called, in order of registration.
         told: The latest record that was announced to them, its number and its attempt.
-        drain: Held by the thread that announces.
+        drain: Held by the thread that announces; a lock as soon as there are outsiders.
         busy: Whether that thread is in the middle of it.
     """
 
@@ -82,7 +82,7 @@ class Watch:
         self.waiters: list[Any] = []
         self.enders: list[Any] = []
         self.registrations: tuple[Any, ...] = ()
-        self.drain = threading.RLock()
+        self.drain: Any = None
         self.busy = False
 
     @property

@@ -11,7 +11,7 @@ from typing import Final
 from sojourn import _machine
 from sojourn._resolving import nearest
 from sojourn.errors import IllegalTransitionError, ReentrantTransitionError, UnknownStatusError
-from sojourn.history import Outcome, Record, birth
+from sojourn.history import NOT_GIVEN, More, Outcome, Record, birth
 from sojourn.lifecycle import JobStatus, Lifecycle, State
 
 __all__ = ["Evidence", "Path", "Rules"]
@@ -31,10 +31,13 @@ class Evidence:
         goals: Names of the states that agree with it.
         final: Whether it says that the job is over.
         verdicts: By the name of the present state: the path to take, or why there is none.
+        steps: By the name of the present state: destination and trigger, where the path is one step
+            that calls nothing and has no payload.
+        more: What the record of such a step says beyond it.
         behind: By the name of the present state: whether the job may have come from there.
     """
 
-    __slots__ = ("behind", "final", "goals", "name", "verdicts")
+    __slots__ = ("behind", "final", "goals", "more", "name", "steps", "verdicts")
 
     def __init__(self, name: str, goals: frozenset[str], final: bool) -> None:
         """Start without verdicts; they are worked out when they are first needed."""
@@ -42,6 +45,8 @@ class Evidence:
         self.goals = goals
         self.final = final
         self.verdicts: dict[str, Path | Outcome] = {}
+        self.steps: dict[str, tuple[str, str]] = {}
+        self.more: More = ("observation", False, name, NOT_GIVEN, 0)
         self.behind: dict[str, bool] = {}
 
 
@@ -142,6 +147,10 @@ class Rules:
         verdict = evidence.verdicts.get(state)
         if verdict is None:
             verdict = evidence.verdicts[state] = self._weigh(evidence, state)
+            if not isinstance(verdict, Outcome) and len(verdict) == 1:
+                plan = verdict[0]
+                if plan.bare and plan.dest != "ERROR":
+                    evidence.steps[state] = (plan.dest, plan.trigger)
         return verdict
 
     def _weigh(self, evidence: Evidence, state: str) -> Path | Outcome:

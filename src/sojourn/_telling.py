@@ -6,6 +6,7 @@ not queued but read off the record: whoever announces tells all that was not tol
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from threading import get_ident
 from typing import Any
@@ -56,6 +57,7 @@ class Telling(Handle):
             since = len(chain(last))
             if not watch.registrations:
                 watch.told = (last, since, attempt_of(last))
+                watch.drain = watch.drain or threading.RLock()
             registration = _Registration(callback, since)
             watch.registrations += (registration,)
         return lambda: self._sj_unregister(registration)
@@ -101,8 +103,10 @@ class Telling(Handle):
             if watch is not None:
                 # No loop here: its backward jump is outside of the `with` on some versions, and an
                 # interrupt that hits it would leave the lock behind.
-                _forget(watch.waiters, waiter)
-                _forget(watch.enders, waiter)
+                if watch.waiters:
+                    _forget(watch.waiters, waiter)
+                if watch.enders:
+                    _forget(watch.enders, waiter)
                 self._sj_unwatch(watch)
 
     def _sj_unwatch(self, watch: Watch) -> None:
@@ -112,7 +116,7 @@ class Telling(Handle):
 
     def _sj_tell(self) -> None:
         """Wake the waiters and call the outsiders, without the lock."""
-        if get_ident() in firing:
+        if firing and get_ident() in firing:
             return  # nested in a declared callback, under the lock: the outer transition tells
         watch = self._sj_watch
         if watch is None:
@@ -129,15 +133,10 @@ class Telling(Handle):
             raise interrupt
 
     def _sj_wake(self, watch: Watch) -> None:
-        # Released before it is removed: an interrupt in between wakes it twice, and not never.
-        over = self._sj_last[0] in self._sj_rules.finals
-        for waiters in (watch.waiters, watch.enders) if over else (watch.waiters,):
-            for waiter in tuple(waiters):
-                try:
-                    waiter.release()
-                except RuntimeError:
-                    pass  # another thread has woken it
-                _forget(waiters, waiter)
+        if watch.waiters:
+            _wake(watch.waiters)
+        if watch.enders and self._sj_last[0] in self._sj_rules.finals:
+            _wake(watch.enders)
 
     def _sj_announce(self, watch: Watch) -> bool:
         mine = False
@@ -175,10 +174,19 @@ class Telling(Handle):
             raise interrupt
 
 
+def _wake(waiters: list[Any]) -> None:
+    # Released before it is removed: an interrupt in between wakes it twice, and not never.
+    for waiter in tuple(waiters):
+        try:
+            waiter.release()
+        except RuntimeError:
+            pass  # another thread has woken it
+        _forget(waiters, waiter)
+
+
 def _forget(waiters: list[Any], waiter: Any) -> None:
     """Remove a waiter that may be gone, or be removed by another thread right now."""
     try:
-        if waiters:  # mostly there is none left, and an exception costs more than the question
-            waiters.remove(waiter)
+        waiters.remove(waiter)
     except ValueError:
         pass

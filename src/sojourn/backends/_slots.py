@@ -189,7 +189,7 @@ class Slots(Generic[J]):
         job_id = job.job_id()
         with self._gate:
             self._check_open(job_id)
-            if len(self._threads) < min(self._count, len(self._open) + 1):
+            if len(self._threads) < self._count and len(self._threads) <= len(self._open):
                 self._start(job_id)
             self._open[job_id] = job
             self._waiting[job_id] = job
