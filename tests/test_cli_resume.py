@@ -8,6 +8,7 @@ import re
 import signal
 from collections import Counter
 from pathlib import Path
+from threading import Thread
 
 import psutil
 import pytest
@@ -592,10 +593,18 @@ def test_a_job_of_another_backend_is_refused_before_anything_is_done(typed: Type
 
 def test_starting_and_cancelling_at_the_same_time_never_does_both(typed: Typed) -> None:
     names = [f"n{number}" for number in range(24)]
-    file = batch(*(RUNS.format(name) for name in names))
+    file = batch(*((RUNS if at > 1 else WAITS).format(name) for at, name in enumerate(names)))
+
+    def let_the_first_go() -> None:
+        until(lambda: "CANCELLED" in statuses().values())
+        Path("go").touch()
+
     with started("run", file, "-j", "2", *JOURNAL) as owner:
         until(lambda: Path("j").exists() and len(jobs()) > 1 and len(statuses()) == len(names))
+        starting = Thread(target=let_the_first_go)
+        starting.start()
         typed("cancel", *reversed(names), *JOURNAL)
+        starting.join()
         owner.communicate(timeout=PATIENCE)
 
     with SQLiteJournal("j") as journal:

@@ -144,11 +144,11 @@ def test_the_collector_may_come_in_the_thread_that_writes(
     others = SQLiteJournal(path.with_name("others.journal"))
     other = Pushed(None, "o-1", journal=others)
 
-    def drop(writer: Writer, batch: Any) -> None:
+    def drop(writer: Writer, batch: Any) -> Any:
         job.clear()
         gc.collect()
         dropped.set()
-        decide(writer, batch)
+        return decide(writer, batch)
 
     monkeypatch.setattr(Writer, "_transact", drop)
     other.submit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -106,10 +107,11 @@ def test_a_change_that_may_yet_be_made_is_not_said_to_have_failed(
 ) -> None:
     answer, answered, commit = threading.Event(), threading.Event(), Writer._commit
 
-    def hang(writer: Writer, *args: Any) -> None:
+    def hang(writer: Writer, cursor: sqlite3.Cursor) -> sqlite3.Error | None:
         answer.wait()
-        commit(writer, *args)
+        error = commit(writer, cursor)
         answered.set()
+        return error
 
     with SQLiteJournal(path, patience=0.1) as journal:
         job, other = (Pushed(None, name, journal=journal) for name in ("j-1", "j-2"))

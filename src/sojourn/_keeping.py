@@ -93,7 +93,7 @@ class Keeping(Telling):
         entry = entry_of(record, book.version + 1, attempt)
         status = self._sj_rules.states[record[0]].status.value
         packed = self._sj_packed(record) if status == "DONE" else None
-        self._sj_write(book, entry=entry, status=status, result=packed)
+        self._sj_write(book, entry, status, result=packed)
         self._sj_last = record
         # Until here an interrupt leaves the book unsure, so that it is read again.
         book.version, book.attempt, book.unsure = entry.number, attempt, False
@@ -129,7 +129,7 @@ class Keeping(Telling):
             self._sj_decide(lambda: self._sj_keep_result_of(book, packed))
 
     def _sj_keep_result_of(self, book: Book, packed: PackedResult | None) -> None:
-        self._sj_write(book, result=packed, version=None)
+        self._sj_write(book, result=packed, anywhere=True)
         book.has_result, book.unsure = True, False
 
     def _sj_has_kept_result(self) -> bool:
@@ -142,8 +142,29 @@ class Keeping(Telling):
         packed = book.journal.result(self._sj_id) if book is not None and book.has_result else None
         return NOT_GIVEN if packed is None else self._unpack_result(unpack_result(packed))
 
-    def _sj_write(self, book: Book, **parts: Any) -> None:
+    def _sj_write(
+        self,
+        book: Book,
+        entry: Entry | None = None,
+        status: str = "",
+        *,
+        facts: KeptFacts | None = None,
+        claims: int | None = None,
+        anomaly: Anomaly | None = None,
+        result: PackedResult | None = None,
+        anywhere: bool = False,
+    ) -> None:
         """Make a change durable; the book stays unsure until its caller has published it.
+
+        Args:
+            book: The job's place in its journal.
+            entry: The next entry.
+            status: Name of the status that the entry leads to.
+            facts: What changes beside it, besides what is staged.
+            claims: How many claims this handle knows, if it makes one.
+            anomaly: A report that contradicts.
+            result: The result.
+            anywhere: Whether the change is right wherever the job has got to meanwhile.
 
         Raises:
             JournalConflictError: Somebody else was faster, or the book has to be read first.
@@ -155,10 +176,12 @@ class Keeping(Telling):
             raise JournalError("a job without an id cannot be kept in a journal; give it one")
         if book.unsure:
             raise JournalConflictError(self._sj_id, f"{state} after entry {book.version}")
-        facts: KeptFacts = {**book.staged, **parts.pop("facts", {})}
+        version = None if anywhere else book.version
         birth = None if book.written else self._sj_birth(book)
-        parts = {"version": book.version, "state": state, **parts}
-        change = Change(self._sj_id, birth=birth, facts=facts, **parts)
+        facts = book.staged if facts is None else {**book.staged, **facts}
+        change = Change(
+            self._sj_id, version, state, birth, entry, status, facts, claims, anomaly, result
+        )
         book.unsure = True
         try:
             book.journal.write(change)
@@ -232,7 +255,7 @@ class Keeping(Telling):
         """Write facts, whatever others have written meanwhile; under the lock."""
         book = self._sj_book()
         if book is not None:
-            self._sj_write(book, facts=facts, version=None)
+            self._sj_write(book, facts=cast("KeptFacts", facts), anywhere=True)
             book.unsure = False
 
     def _sj_keep_anomaly(self, anomaly: Anomaly) -> None:
@@ -241,7 +264,7 @@ class Keeping(Telling):
         if book is not None:
             raw = anomaly.raw if isinstance(anomaly.raw, str) else repr(anomaly.raw)
             clear = replace(anomaly, raw=clean(raw), reason=clean(anomaly.reason))
-            self._sj_write(book, anomaly=clear, version=None)
+            self._sj_write(book, anomaly=clear, anywhere=True)
             book.unsure = False
 
     def _sj_restored_anomaly(self, reason: str) -> Anomaly | None:
@@ -256,7 +279,7 @@ class Keeping(Telling):
         if book is None:
             return
         claims = book.claims + 1
-        facts = {"claim": kind, "claims": claims, "owner": book.owner()}
+        facts: KeptFacts = {"claim": kind, "claims": claims, "owner": book.owner()}
         self._sj_write(book, facts=facts, claims=book.claims)
         book.claims, book.holder, book.unsure = claims, book.owner(), False
 

@@ -121,7 +121,8 @@ class Telling(Handle):
         watch = self._sj_watch
         if watch is None:
             return
-        self._sj_wake(watch)
+        if watch.waiters or watch.enders:
+            self._sj_wake(watch)
         interrupt: BaseException | None = None
         while watch.registrations and watch.told[0] is not self._sj_last:
             try:

@@ -28,12 +28,13 @@ class _Inside:
     def __init__(self) -> None:
         # Reentrant, because the garbage collector may close a journal that somebody has dropped in
         # a thread that is just here.
-        self._changed = threading.Condition(threading.RLock())
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._count = 0
         self._forking = False
 
     def __enter__(self) -> None:
-        with self._changed:
+        with self._lock:
             if self._forking:
                 self._changed.wait_for(lambda: not self._forking, PATIENCE)
             self._count += 1
@@ -44,7 +45,7 @@ class _Inside:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with self._changed:
+        with self._lock:
             self._count -= 1
             if self._forking:
                 self._changed.notify_all()

@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from threading import get_ident, main_thread
 from typing import Any
 
 from sojourn.errors import JournalError, JournalUncertainError
@@ -100,7 +101,7 @@ class Writer:
         #: Held by the writer as long as it lives: an interrupt may come when one was just started,
         #: so that another is, and then the second has nothing to do.
         self._running = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._cursor: sqlite3.Cursor | None = None
         self._closed = False
         #: Held by whoever writes.
         self._pen = threading.Lock()
@@ -122,13 +123,14 @@ class Writer:
             JournalUncertainError: Nobody knows whether it was made.
             JournalError: It was not made.
         """
+        if self._may_write_here() and self._take_turn():
+            trouble = self._write_here(change, kept)
+            if trouble is not None:
+                raise trouble
+            return
         if self._thread is None or not self._thread.is_alive():
             self._start()
         ticket = _Ticket(change, kept)
-        if self._may_write_here() and self._write_here(ticket):
-            if ticket.trouble is not None:
-                raise ticket.trouble
-            return
         try:
             self._queue.put(ticket)
             decided = ticket.ready.acquire(timeout=self._patience)
@@ -144,27 +146,34 @@ class Writer:
             raise ticket.trouble
 
     def _may_write_here(self) -> bool:
+        """Tell whether nobody else of this process is about to write; then the pen is ours."""
         return (
             self._alone
-            and threading.get_ident() != threading.main_thread().ident
+            and get_ident() != main_thread().ident
             and self._queue.empty()
             and self._pen.acquire(blocking=False)
         )
 
-    def _write_here(self, ticket: _Ticket) -> bool:
-        """Write in the thread of the caller, which holds the pen; ``False`` if it is not our turn."""
+    def _take_turn(self) -> bool:
+        """Take the turn among processes for whoever holds the pen, or else put the pen down."""
+        taken = False
         try:
-            if self._closed or not self._turn.take():
-                return False
-            try:
-                ticket.take()
-                with inside:
-                    self._transact([ticket])
-            finally:
-                self._turn.give_back()
+            taken = not self._closed and self._turn.take()
         finally:
-            self._pen.release()
-        return True
+            if not taken:
+                self._pen.release()
+        return taken
+
+    def _write_here(self, change: Change, kept: Kept | None) -> BaseException | None:
+        """Write in the thread of the caller, whose pen and whose turn it is."""
+        try:
+            with inside:
+                return self._transact(((change, kept),))[0]
+        finally:
+            try:
+                self._turn.give_back()
+            finally:
+                self._pen.release()
 
     def close(self) -> None:
         """Write what was asked for, and end the thread."""
@@ -176,6 +185,11 @@ class Writer:
         if thread is not None and self._running.acquire(timeout=self._patience):
             self._running.release()
             thread.join()
+        elif thread is None and self._pen.acquire(timeout=self._patience):
+            try:
+                self._disconnect()
+            finally:
+                self._pen.release()
         self._refuse_rest()
         self._queue.put(None)
 
@@ -280,93 +294,84 @@ class Writer:
                 if taken:
                     self._alone = len(taken) == 1
                     with inside:
-                        self._transact(taken)
+                        answers = self._transact([(each.change, each.kept) for each in taken])
+                    for ticket, answer in zip(taken, answers, strict=True):
+                        ticket.decide(answer)
         except BaseException as error:  # noqa: BLE001  # whoever waits must be told
             for ticket in taken or [each for each in batch if each.take()]:
                 if ticket.ready.locked():
-                    trouble = JournalUncertainError(ticket.change.job_id, repr(error))
-                    trouble.__cause__ = error
-                    ticket.decide(trouble)
+                    ticket.decide(_unsure(ticket.change, repr(error), error))
 
-    def _transact(self, batch: list[_Ticket]) -> None:
-        """Make the changes of a batch in one transaction, and tell each what became of it."""
-        if not same_file(self.path, self._file):
-            why = "somebody has removed it or put another in its place; put it back"
-            self._fail(batch, FileNotFoundError(why))
-            return
+    def _transact(self, changes: Sequence[tuple[Change, Kept | None]]) -> list[JournalError | None]:
+        """Make changes in one transaction; return for each why it was not made, if it was not."""
         try:
-            connection = self._connected()
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")  # whoever wrote last was torn away
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            self._fail(batch, error)
-            return
-        answers: list[BaseException | None] = []
-        cursor = connection.cursor()
-        for ticket in batch:
+            cursor = self._connected()
+            cursor.execute("BEGIN IMMEDIATE")
+        except (OSError, sqlite3.Error) as error:
+            return [self._failure(change, error) for change, _ in changes]
+        answers: list[JournalError | None] = []
+        for change, kept in changes:
             try:
-                apply(cursor, ticket.change, ticket.kept)
+                apply(cursor, change, kept)
                 answers.append(None)
             except JournalError as refusal:
                 answers.append(refusal)
             except Exception as error:  # noqa: BLE001  # it must not take the others with it
-                self._roll_back(connection)
-                self._one_by_one(batch, error)
-                return
-        self._commit(connection, batch, answers)
+                self._roll_back(cursor)
+                if len(changes) == 1:
+                    return [self._failure(change, error)]
+                return [self._transact((each,))[0] for each in changes]
+        doubt = self._commit(cursor)
+        if doubt is None:
+            return answers
+        why = f"journal {self.path!r}: {doubt}"
+        pairs = zip(changes, answers, strict=True)
+        return [answer or _unsure(change, why, doubt) for (change, _), answer in pairs]
 
-    def _one_by_one(self, batch: list[_Ticket], error: Exception) -> None:
-        """Make the changes each in a transaction of its own, because one of them failed."""
-        if len(batch) == 1:
-            self._fail(batch, error)
-        else:
-            for ticket in batch:
-                self._transact([ticket])
-
-    def _commit(
-        self,
-        connection: sqlite3.Connection,
-        batch: list[_Ticket],
-        answers: list[BaseException | None],
-    ) -> None:
+    def _commit(self, cursor: sqlite3.Cursor) -> sqlite3.Error | None:
+        """Commit; return the error if nobody knows what became of it."""
         try:
-            connection.execute("COMMIT")
+            cursor.execute("COMMIT")
         except sqlite3.Error as error:
-            self._roll_back(connection)
-            for ticket, answer in zip(batch, answers, strict=True):
-                trouble = answer or JournalUncertainError(
-                    ticket.change.job_id, f"journal {self.path!r}: {error}"
-                )
-                trouble.__cause__ = error
-                ticket.decide(trouble)
-            return
-        for ticket, answer in zip(batch, answers, strict=True):
-            ticket.decide(answer)
+            self._roll_back(cursor)
+            return error
+        return None
 
-    def _fail(self, batch: list[_Ticket], error: Exception) -> None:
-        for ticket in batch:
-            trouble = JournalError(
-                f"journal {self.path!r} could not keep a change of job "
-                f"{ticket.change.job_id!r}: {error}; nothing has changed, try again"
+    def _failure(self, change: Change, error: Exception) -> JournalError:
+        trouble = JournalError(
+            f"journal {self.path!r} could not keep a change of job {change.job_id!r}: {error}; "
+            "nothing has changed, try again"
+        )
+        trouble.__cause__ = error
+        return trouble
+
+    def _connected(self) -> sqlite3.Cursor:
+        """Return a cursor on the journal, where no transaction is open."""
+        if not same_file(self.path, self._file):
+            raise FileNotFoundError(
+                "somebody has removed it or put another in its place; put it back"
             )
-            trouble.__cause__ = error
-            ticket.decide(trouble)
+        if self._cursor is None:
+            self._cursor = self._connect().cursor()
+        elif self._cursor.connection.in_transaction:
+            self._cursor.execute("ROLLBACK")  # whoever wrote last was torn away
+        return self._cursor
 
-    def _connected(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = self._connect()
-        return self._connection
-
-    def _roll_back(self, connection: sqlite3.Connection) -> None:
+    def _roll_back(self, cursor: sqlite3.Cursor) -> None:
         try:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            if cursor.connection.in_transaction:
+                cursor.execute("ROLLBACK")
         except sqlite3.Error:
             self._disconnect()  # the next one looks at the file anew
 
     def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
+        cursor, self._cursor = self._cursor, None
+        if cursor is not None:
             with inside, suppress(sqlite3.Error):  # what was acknowledged is durable
-                connection.close()
+                cursor.connection.close()
+
+
+def _unsure(change: Change, why: str, error: BaseException) -> JournalUncertainError:
+    trouble = JournalUncertainError(change.job_id, why)
+    trouble.__cause__ = error
+    return trouble
