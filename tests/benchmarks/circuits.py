@@ -1,9 +1,12 @@
-"""The rows about Qiskit: what a job costs beyond Aer's own, and how long waits take. Wall-clock time."""
+"""The rows about Qiskit: what a job costs beyond Aer's own, and how long waits and stalls are. Wall-clock time."""
 
 from __future__ import annotations
 
 import gc
 import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 from time import monotonic, perf_counter_ns
 from typing import Any
 
@@ -15,7 +18,7 @@ from reporting import Goal, Result, release
 
 from sojourn.backends.qiskit import QiskitBackend, QiskitJob
 
-__all__ = ["overhead", "waits"]
+__all__ = ["overhead", "responsiveness", "waits"]
 
 
 def overhead(*, quick: bool) -> list[Result]:
@@ -110,3 +113,59 @@ def waits(*, quick: bool) -> list[Result]:
         raw = {"ours": figures[QiskitJob], "theirs": figures[JobV1]}
         results.append(Result(what, ours, "ns", rival, theirs, theirs / ours, goal=goal, raw=raw))
     return results
+
+
+def responsiveness(*, quick: bool) -> list[Result]:
+    """The longest that another thread of this process stands still while a simulation is waited for.
+
+    A simulation holds the interpreter's lock, so it must be in another process.
+    """
+    circuit = QuantumCircuit(18)
+    for layer in range(4):
+        for qubit in range(18):
+            circuit.ry(0.1 + layer, qubit)
+        for qubit in range(17):
+            circuit.cx(qubit, qubit + 1)
+    circuit.measure_all()
+    simulator = AerSimulator(method="statevector")
+    stalls: dict[str, list[int]] = {"ours": [], "theirs": []}
+    with QiskitBackend(simulator, processes=1) as backend:
+        for number in range(4 if quick else 10):
+            for who, each in (("ours", backend), ("theirs", simulator)):
+                with longest_stall() as longest:
+                    each.run(circuit, shots=1024).result()
+                if number:  # the first run starts a process, and loads what Aer needs
+                    stalls[who] += longest
+    ours, theirs = (statistics.median(stalls[who]) for who in ("ours", "theirs"))
+    return [
+        Result(
+            "longest stall while 18 qubits are simulated, in a process",
+            ours,
+            "ns",
+            rival=f"{release('qiskit-aer')}: its own job",
+            theirs=theirs,
+            ratio=theirs / ours,
+            raw=stalls,
+        )
+    ]
+
+
+@contextmanager
+def longest_stall() -> Iterator[list[int]]:
+    """Give a list which has in the end by how many nanoseconds a thread was kept from going on at most."""
+    over, longest = Event(), [0]
+
+    def tick() -> None:
+        last = perf_counter_ns()
+        while not over.wait(0.001):
+            now = perf_counter_ns()
+            longest[0] = max(longest[0], now - last - 1_000_000)
+            last = now
+
+    ticking = Thread(target=tick)
+    ticking.start()
+    try:
+        yield longest
+    finally:
+        over.set()
+        ticking.join()

@@ -39,6 +39,7 @@ ROWS = {
     "ten-thousand": ("local", "ten_thousand"),
     "aer": ("circuits", "overhead"),
     "waits": ("circuits", "waits"),
+    "responsive": ("circuits", "responsiveness"),
     "exhaustion": ("kit", "exhaustion"),
     "tiers": ("kit", "tiers"),
     "journal": ("journal", "throughput"),
