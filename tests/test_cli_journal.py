@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -411,35 +409,6 @@ def test_a_journal_that_is_sound_is_said_to_be(typed: Typed) -> None:
     told = typed("check", *JOURNAL)
 
     assert told == (0, "sound: 2 jobs, batches among them\n", "")
-
-
-def test_what_is_damaged_is_said_and_left_as_it_is(typed: Typed) -> None:
-    printed("j", "cup-1")
-    with closing(sqlite3.connect("j")) as connection, connection:
-        connection.execute("UPDATE job SET metadata = '{\"forged\": true}'")
-
-    told = typed("check", *JOURNAL)
-
-    assert told.returncode == 1
-    assert "cup-1" in told.stdout
-    for command in (("jobs",), ("show", "cup-1"), ("stats",), ("graph",)):
-        refused = typed(*command, *JOURNAL)
-        assert (refused.returncode, refused.stdout) == (2, "")
-        assert "what it says of job 'cup-1' is damaged" in refused.stderr
-    assert typed("check", *JOURNAL) == told
-
-
-def test_one_job_that_is_damaged_does_not_hide_the_others(typed: Typed) -> None:
-    printed("j", "cup-1")
-    printed("j", "cup-2")
-    with closing(sqlite3.connect("j")) as connection, connection:
-        connection.execute("UPDATE job SET owner = 'me' WHERE id = 'cup-1'")
-
-    told = typed("show", "cup-", *JOURNAL)
-
-    assert told.returncode == 0
-    assert told.stdout.startswith("cup-2")
-    assert told.stderr.count("what the journal says of cup-1 is damaged") == 1
 
 
 @pytest.mark.parametrize("arguments", [(), ("shop:Job", "--journal", "j")])

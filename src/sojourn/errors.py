@@ -456,10 +456,10 @@ class JournalFileError(JournalError):
 
 
 class JournalDamageError(JournalFileError):
-    """Some of the jobs that were asked for are damaged in their journal, and the others are not.
+    """Jobs are damaged in their journal that were asked for, or may have been; the others are not.
 
     Attributes:
-        damaged: Ids of those that are, as far as they can be read.
+        damaged: Ids of those that are; of one whose id cannot be read either, the place, in brackets.
         whole: The others, each a `sojourn.history.KeptJob`.
     """
 
@@ -473,3 +473,7 @@ class JournalDamageError(JournalFileError):
         Exception.__init__(self, path, damaged, whole)  # what pickling keeps
         self.damaged = damaged
         self.whole = whole
+
+    def __str__(self) -> str:
+        """Say which file, and which jobs."""
+        return f"journal {self.path!r}: {self.reason}"

@@ -347,6 +347,9 @@ class Journal(Protocol):
     ) -> tuple[KeptJob, ...]:
         """Return the jobs, the latest made first.
 
+        None is left out in silence because it is damaged, even if nobody can tell any more whether it
+        is one of those that are asked for. With a limit, only as many are looked at as it takes.
+
         Args:
             status: A status, or several of them.
             backend: What their backend is called.

@@ -82,7 +82,9 @@ def recover(
         found_jobs = journal.jobs(status=None if finals else _OPEN)
     except JournalDamageError as error:
         found_jobs = error.whole
-        orphans += [Orphan(_damaged(job_id), describe(error)) for job_id in error.damaged]
+        for job_id in error.damaged:
+            alone = JournalDamageError(error.path, (job_id,), ())
+            orphans.append(Orphan(_damaged(job_id), describe(alone)))
     for kept in reversed(found_jobs):
         found = known.get((kept.class_name, kept.backend))
         if found is None:

@@ -17,7 +17,7 @@ from sojourn._owner import is_alive
 from sojourn.backends._commands import CommandJob, folder_name
 from sojourn.cli._batch import Task
 from sojourn.cli._terminal import RefusalError
-from sojourn.errors import JournalConflictError
+from sojourn.errors import JournalConflictError, JournalDamageError
 from sojourn.history import KeptJob
 from sojourn.job import BaseJob
 from sojourn.journals.sqlite import SQLiteJournal
@@ -100,6 +100,7 @@ class Kept:
         job: The batch as a job.
         folder: Where the output of its commands is.
         cwd: The directory they run in.
+        damaged: The ids of those of whom the journal cannot tell any more what became of them.
     """
 
     def __init__(self, journal: SQLiteJournal, job: BatchJob) -> None:
@@ -108,6 +109,7 @@ class Kept:
         self.job = job
         self.folder = Path(job.metadata["folder"])
         self.cwd = Path(job.metadata["cwd"])
+        self.damaged: list[str] = []
         self._known: frozenset[str] = frozenset()
 
     @property
@@ -190,10 +192,15 @@ class Kept:
             self.job.start()
 
     def find_known(self) -> None:
-        """Find out which of its commands are in the journal already; only its owner may ask."""
-        self._known = frozenset(
-            task.name for task in self.tasks if self.journal.read(self.id_of(task)) is not None
-        )
+        """Find out which of its commands are in the journal already, and which are damaged there."""
+        known = set[str]()
+        for task in self.tasks:
+            try:
+                if self.journal.read(self.id_of(task)) is not None:
+                    known.add(task.name)
+            except JournalDamageError:
+                self.damaged.append(self.id_of(task))
+        self._known = frozenset(known)
 
     def has(self, task: Task) -> bool:
         """Tell whether an earlier process has left one of its commands in the journal."""

@@ -176,7 +176,7 @@ def graph(
     wanted: str | None,
     direction: Direction,
     journal: str | None,
-) -> None:
+) -> int:
     """Draw what may happen to a job of a class, or what has happened to jobs.
 
     MODULE:CLASS is a job class, such as pkg.module:Class, looked for in the current folder, too. Its lifecycle is
@@ -187,15 +187,18 @@ def graph(
         sojourn graph machine_shop:MachineShopJob -o shop.svg --direction TB
 
     With --journal it is what has happened: how often the jobs of the journal went where, and how long they stayed.
-    MODULE:CLASS is not needed then; if it is given, only jobs of that class are drawn.
+    MODULE:CLASS is not needed then; if it is given, only jobs of that class are drawn. A job that the journal has
+    damaged is left out and named on the standard error, and the exit code is 1.
 
     \b
         sojourn graph --journal shop.journal -o yesterday.svg
 
     Colours appear on a terminal only, and not where NO_COLOR is set.
     """  # noqa: D301  # as above
+    found: object
+    complete = True
     if journal is not None:
-        found: object = _past.lives(journal, thing)
+        found, complete = _past.lives(journal, thing)
     elif thing is None:
         raise click.UsageError("give MODULE:CLASS, or --journal", ctx)
     else:
@@ -210,6 +213,7 @@ def graph(
             f"{thing} is {_classes.called(found)}, which cannot be drawn; "
             "give a subclass of sojourn.BaseJob, a lifecycle, or jobs"
         ) from error
+    return int(not complete)
 
 
 @sojourn.command()

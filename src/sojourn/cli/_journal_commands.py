@@ -17,6 +17,7 @@ from sojourn.cli import (
     _story,
     _terminal,
 )
+from sojourn.errors import JournalError
 from sojourn.lifecycle import JobStatus
 
 _journal = click.option(
@@ -52,20 +53,23 @@ def jobs(
     since: str | None,
     limit: int | None,
     as_json: bool,
-) -> None:
+) -> int:
     """List the jobs of a journal, the latest last.
 
-    Batches are jobs, too; they are listed with --backend 'sojourn run'.
+    Batches are jobs, too; they are listed with --backend 'sojourn run'. A job that the journal has damaged is named on
+    the standard error, whether or not it is asked for, and as {"id": ..., "damaged": true} with --json; the exit code
+    is 1 then.
     """
     at = None if since is None else _since.instant(since)
     with _kept.read(journal) as kept:
-        found = _kept.jobs(kept, status=statuses, backend=backend, since=at, limit=limit)
+        found, damaged = _kept.jobs(kept, status=statuses, backend=backend, since=at, limit=limit)
     lines = (
-        (_past.as_json(_past.facts_of(job)) for job in reversed(found))
+        map(_past.as_json, _past.listed_as_json(found, damaged))
         if as_json
         else (f"{line}\n" for line in _past.listed(found))
     )
     _terminal.say("".join(lines))
+    return int(_kept.tell_of_damaged(damaged))
 
 
 @click.command()
@@ -91,17 +95,22 @@ def show(job_id: str, journal: str, as_json: bool) -> None:
 @_backend
 @_since_when
 @_json
-def stats(journal: str, backend: str | None, since: str | None, as_json: bool) -> None:
-    """Show how many jobs of a journal are where, and how long they stayed there, for each class."""
+def stats(journal: str, backend: str | None, since: str | None, as_json: bool) -> int:
+    """Show how many jobs of a journal are where, and how long they stayed there, for each class.
+
+    A job that the journal has damaged is not counted, and named on the standard error, and as
+    {"id": ..., "damaged": true} with --json; the exit code is 1 then.
+    """
     at = None if since is None else _since.instant(since)
     with _kept.read(journal) as kept:
-        past = _past.Past(kept)
-        groups = past.by_class(reversed(_kept.jobs(kept, backend=backend, since=at)))
-    past.tell_what_is_lost()
+        found, damaged = _kept.jobs(kept, backend=backend, since=at)
+        past = _past.Past(kept, damaged)
+        groups = past.by_class(reversed(found))
     if as_json:
-        _terminal.say("".join(map(_past.as_json, _past.numbers_as_json(groups))))
+        _terminal.say("".join(map(_past.as_json, _past.numbers_as_json(groups, past.damaged))))
     else:
         _terminal.say("".join(f"{line}\n" for line in _past.numbers(groups)))
+    return int(not past.tell_what_is_lost())
 
 
 @click.command()
@@ -145,19 +154,27 @@ def resume(
     """Finish batches whose sojourn run was killed; by default all of them, one after the other.
 
     What is over stays as it is. What still runs is followed to its end, what waited is run, and nothing is run twice.
-    A batch that another process looks after is left to it. The exit code is that of sojourn run.
+    A batch that another process looks after is left to it. The exit code is that of sojourn run, and not 0 where the
+    journal is damaged, or a batch cannot go on; the others do.
     """
     pictures = _pictures.Wanted(graph, timeline)
     jobs: list[object] = []
-    code = 0
     with _kept.read(journal) as kept:
-        batches = _resuming.left(kept, name)
+        batches, complete = _resuming.left(kept, name)
+        code = int(not complete)
         if not batches and not as_json:
             _terminal.say("there is nothing to resume\n")
         for each in batches:
-            batch = _resuming.go_on(each, slots, _choices.views(as_json=as_json))
+            try:
+                batch = _resuming.go_on(each, slots, _choices.views(as_json=as_json))
+            except (JournalError, _terminal.RefusalError) as error:
+                if len(batches) == 1:
+                    raise
+                _resuming.tell_of_one(each.batch_id, error)
+                code = 1
+                continue
             jobs += batch.jobs
-            code = batch.exit_code or code
+            code = batch.exit_code or code or int(bool(each.damaged))
             if batch.interrupted is not None:
                 break
     pictures.draw(jobs, None if as_json else sys.stdout)

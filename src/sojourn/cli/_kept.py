@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sojourn.cli import _choices
 from sojourn.cli._batch import Task
@@ -97,18 +97,33 @@ def _opened(path: Path) -> Iterator[SQLiteJournal]:
         yield journal
 
 
-def whole(journal: SQLiteJournal, **question: Any) -> Sequence[KeptJob]:
-    """Return the jobs that are asked for, without those that are damaged, of which stderr is told."""
+class Found(NamedTuple):
+    """What a journal answers.
+
+    Attributes:
+        jobs: The jobs that are asked for, and whole.
+        damaged: The ids of those that are damaged, so that nobody can tell whether they are asked for.
+    """
+
+    jobs: Sequence[KeptJob]
+    damaged: tuple[str, ...] = ()
+
+
+def ask(journal: SQLiteJournal, **question: Any) -> Found:
+    """Ask a journal for jobs."""
     try:
-        return journal.jobs(**question)
+        return Found(journal.jobs(**question))
     except JournalDamageError as error:
-        for job_id in error.damaged:
-            say(
-                f"sojourn: what the journal says of {inert(job_id)} is damaged; "
-                "sojourn check --journal finds all that is\n",
-                sys.stderr,
-            )
-        return error.whole
+        return Found(error.whole, error.damaged)
+
+
+def tell_of_damaged(damaged: Iterable[str]) -> bool:
+    """Say which jobs are damaged; tell whether there are any."""
+    lines = [f"sojourn: what the journal says of {inert(each)} is damaged\n" for each in damaged]
+    if lines:
+        lines.append("sojourn: sojourn check --journal finds all that is damaged\n")
+        say("".join(lines), sys.stderr)
+    return bool(lines)
 
 
 def jobs(
@@ -118,14 +133,14 @@ def jobs(
     backend: str | None = None,
     since: datetime | None = None,
     limit: int | None = None,
-) -> Sequence[KeptJob]:
+) -> Found:
     """Return jobs, the latest made first; batches only where they are asked for by their backend."""
     asked = limit
     while True:
-        found = journal.jobs(status=list(status) or None, backend=backend, since=since, limit=asked)
-        wanted = [job for job in found if backend == BATCH or job.backend != BATCH][:limit]
-        if asked is None or len(found) < asked or len(wanted) == limit:
-            return wanted
+        found = ask(journal, status=list(status) or None, backend=backend, since=since, limit=asked)
+        wanted = [job for job in found.jobs if backend == BATCH or job.backend != BATCH][:limit]
+        if asked is None or len(found.jobs) < asked or len(wanted) == limit:
+            return Found(wanted, found.damaged)
         asked *= 2  # so many of them were batches
 
 
@@ -138,7 +153,8 @@ def find(journal: SQLiteJournal, name: str) -> Story:
     story = journal.read(name)
     if story is not None:
         return story
-    everybody = whole(journal) if name else ()
+    everybody, damaged = ask(journal) if name else Found(())
+    tell_of_damaged(damaged)
     # A name is meant even where an id happens to begin like it.
     found = [job for job in everybody if short_name(job) == name]
     found = found or [job for job in everybody if job.job_id.startswith(name)]

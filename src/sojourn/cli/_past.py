@@ -14,12 +14,12 @@ from sojourn._keeping import _record_of
 from sojourn._snapshots import _restore
 from sojourn.cli._batches import batch_of, is_command, short_name
 from sojourn.cli._classes import find_class
-from sojourn.cli._kept import jobs, read
+from sojourn.cli._kept import jobs, read, tell_of_damaged
 from sojourn.cli._since import shown
 from sojourn.cli._terminal import RefusalError, in_one_line, inert, say, table, width_of
 from sojourn.drawing import statistics
 from sojourn.drawing._measure import shorten
-from sojourn.errors import SojournError
+from sojourn.errors import JournalDamageError, SojournError
 from sojourn.history import KeptJob, Story
 from sojourn.job import BaseJob
 from sojourn.journals.sqlite import SQLiteJournal
@@ -86,6 +86,16 @@ def story_as_json(story: Story) -> dict[str, Any]:
     }
 
 
+def listed_as_json(found: Sequence[KeptJob], damaged: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Return the same for machines, and then those that are damaged."""
+    yield from map(facts_of, reversed(found))
+    yield from map(_damaged_as_json, damaged)
+
+
+def _damaged_as_json(job_id: str) -> dict[str, Any]:
+    return {"id": job_id, "damaged": True}
+
+
 def as_json(facts: dict[str, Any]) -> str:
     """Return facts as a line."""
     return json.dumps(facts, default=lambda at: at.isoformat()) + "\n"
@@ -108,32 +118,40 @@ def tell_what_is_damaged(path: str) -> int:
     return int(bool(found))
 
 
-def lives(path: str, class_name: str | None) -> list[object]:
-    """Return the lives of the jobs in a journal, those of one class if it is named.
+def lives(path: str, class_name: str | None) -> tuple[list[object], bool]:
+    """Return the lives of the jobs in a journal, those of one class if it is named, and whether there are all of them.
+
+    Those that are damaged are not among them, and stderr is told.
 
     Raises:
         RefusalError: There is no such journal, or no job of that class in it.
         JournalFileError: It is not a journal that may be used.
     """
     with read(path) as journal:
-        found = [job for job in reversed(jobs(journal)) if class_name in {None, job.class_name}]
+        everybody, damaged = jobs(journal)
+        found = [job for job in reversed(everybody) if class_name in {None, job.class_name}]
         if class_name is not None and not found:
-            names = sorted({job.class_name for job in jobs(journal)})
+            tell_of_damaged(damaged)
+            names = sorted({job.class_name for job in everybody})
             raise RefusalError(
                 f"there is no job of {class_name} in the journal; "
                 f"it has {', '.join(names) or 'none at all'}"
             )
-        past = Past(journal)
+        past = Past(journal, damaged)
         drawn = past.lives(found)
-    past.tell_what_is_lost()
-    return drawn
+    return drawn, past.tell_what_is_lost()
 
 
 class Past:
-    """What jobs of a journal have been through, as jobs of their classes where these are to be found."""
+    """What jobs of a journal have been through, as jobs of their classes where these are to be found.
 
-    def __init__(self, journal: SQLiteJournal) -> None:
+    Attributes:
+        damaged: The ids of jobs that are left out, because the journal is damaged there.
+    """
+
+    def __init__(self, journal: SQLiteJournal, damaged: Iterable[str]) -> None:
         """Start with no class looked for."""
+        self.damaged = [*damaged]
         self._journal = journal
         self._classes: dict[str, type[BaseJob[Any]] | None] = {}
         self._lost: defaultdict[str, int] = defaultdict(int)
@@ -141,26 +159,32 @@ class Past:
 
     def lives(self, found: Iterable[KeptJob]) -> list[object]:
         """Return a snapshot of every job, or its history if its class is not to be found."""
-        return [self._life(job) for job in found]
+        return [life for job in found if (life := self._life(job)) is not None]
 
     def by_class(self, found: Iterable[KeptJob]) -> dict[str, list[object]]:
         """Return the same, apart by class, those of most jobs first."""
         groups: defaultdict[str, list[object]] = defaultdict(list)
         for job in found:
-            groups[job.class_name].append(self._life(job))
+            if (life := self._life(job)) is not None:
+                groups[job.class_name].append(life)
         return dict(sorted(groups.items(), key=lambda each: -len(each[1])))
 
-    def tell_what_is_lost(self) -> None:
-        """Say in a line for each class that it is not to be found, and what that means."""
+    def tell_what_is_lost(self) -> bool:
+        """Say which classes are not to be found, and which jobs are damaged; tell whether none is."""
         for name, count in self._lost.items():
             who = "1 job of it is" if count == 1 else f"{count:,} jobs of it are"
             say(
                 f"sojourn: {inert(self._why[name])}; {who} shown by what the journal alone knows\n",
                 sys.stderr,
             )
+        return not tell_of_damaged(self.damaged)
 
-    def _life(self, job: KeptJob) -> object:
-        story = self._journal.read(job.job_id)
+    def _life(self, job: KeptJob) -> object | None:
+        try:
+            story = self._journal.read(job.job_id)
+        except JournalDamageError:
+            self.damaged.append(job.job_id)
+            return None
         assert story is not None  # a journal forgets nothing
         cls = self._class_of(job.class_name)
         if cls is not None:
@@ -206,7 +230,10 @@ def numbers(groups: dict[str, list[object]]) -> Iterator[str]:
         yield ""
 
 
-def numbers_as_json(groups: dict[str, list[object]]) -> Iterator[dict[str, Any]]:
-    """Return the same for machines, an object for each class."""
+def numbers_as_json(
+    groups: dict[str, list[object]], damaged: Iterable[str]
+) -> Iterator[dict[str, Any]]:
+    """Return the same for machines, an object for each class, and then one for each job that is damaged."""
     for name, lives in groups.items():
         yield {"class": name, **asdict(statistics(lives))}
+    yield from map(_damaged_as_json, damaged)

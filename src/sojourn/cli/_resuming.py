@@ -9,7 +9,8 @@ from sojourn.backends import CommandBackend, CommandJob
 from sojourn.cli import _batches, _kept, _running
 from sojourn.cli._batches import BATCH, Kept, batch_of
 from sojourn.cli._running import View
-from sojourn.cli._terminal import RefusalError, inert, say
+from sojourn.cli._terminal import RefusalError, in_one_line, inert, say
+from sojourn.errors import JournalError, SojournError
 from sojourn.history import KeptJob
 from sojourn.journals.sqlite import SQLiteJournal
 from sojourn.lifecycle import JobStatus
@@ -17,20 +18,35 @@ from sojourn.lifecycle import JobStatus
 _OPEN = [status.value for status in JobStatus if not status.is_final]
 
 
-def left(journal: SQLiteJournal, name: str | None) -> list[Kept]:
-    """Return the batches that nobody looks after, oldest first, or the one that is named.
+def left(journal: SQLiteJournal, name: str | None) -> tuple[list[Kept], bool]:
+    """Return the batches that nobody looks after, oldest first, or the one that is named, and whether all can be read.
 
     Raises:
         RefusalError: The one that is named is over, or looked after, or no batch.
     """
     if name is not None:
-        return [_named(journal, name)]
-    found = reversed(_kept.whole(journal, status=_OPEN, backend=BATCH))
-    batches = [Kept.old(journal, job.job_id) for job in found]
-    for each in batches:
-        if owner := each.owner():
-            say(f"sojourn: batch {each.batch_id} is looked after by {owner}\n", sys.stderr)
-    return [each for each in batches if each.owner() is None]
+        return [_named(journal, name)], True
+    found = _kept.ask(journal, status=_OPEN, backend=BATCH)
+    complete = not _kept.tell_of_damaged(found.damaged)
+    batches: list[Kept] = []
+    for job in reversed(found.jobs):
+        try:
+            kept = Kept.old(journal, job.job_id)
+            owner = kept.owner()
+        except JournalError as error:
+            tell_of_one(job.job_id, error)
+            complete = False
+            continue
+        if owner is None:
+            batches.append(kept)
+        else:
+            say(f"sojourn: batch {kept.batch_id} is looked after by {owner}\n", sys.stderr)
+    return batches, complete
+
+
+def tell_of_one(batch_id: str, error: SojournError) -> None:
+    """Say why a batch cannot go on, where others can."""
+    say(f"sojourn: batch {inert(batch_id)}: {in_one_line(str(error))}\n", sys.stderr)
 
 
 def _named(journal: SQLiteJournal, name: str) -> Kept:
@@ -49,13 +65,15 @@ def _named(journal: SQLiteJournal, name: str) -> Kept:
 
 
 def go_on(kept: Kept, slots: int | None, views: Sequence[View]) -> _running.Batch:
-    """Run what is left of a batch, to its end.
+    """Run what is left of a batch, to its end; a command that is damaged in the journal is left as it is.
 
     Raises:
         RefusalError: Another process was faster, or the directory is gone that it ran in.
     """
     notes, tasks = kept.job.metadata, kept.tasks
     kept.find_known()
+    _kept.tell_of_damaged(kept.damaged)
+    tasks = [task for task in tasks if kept.id_of(task) not in kept.damaged]
     if kept.is_to_be_cancelled():  # what was never submitted needs no end
         tasks = [task for task in tasks if kept.has(task)]
     elif not kept.cwd.is_dir():

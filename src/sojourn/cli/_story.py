@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sojourn.backends._output import last_lines
+from sojourn.cli import _kept
 from sojourn.cli._batches import BATCH, is_command
 from sojourn.cli._past import what_it_is
 from sojourn.cli._since import shown
@@ -103,11 +104,13 @@ def _anomalies(anomalies: Sequence[Anomaly]) -> Iterator[str]:
 def _members(journal: SQLiteJournal, batch: KeptJob) -> Iterator[str]:
     """Say how many of a batch's commands are where."""
     total = len(batch.metadata["tasks"])
-    changed = journal.jobs(since=batch.created_at)
+    changed, lost = _kept.ask(journal, since=batch.created_at)
     found = Counter(job.status for job in changed if job.metadata.get("batch") == batch.job_id)
-    waiting = total - sum(found.values())
+    damaged = sum(each.startswith(f"{batch.job_id}.") for each in lost)
+    waiting = total - sum(found.values()) - damaged
     parts = [f"{found[status]} {status}" for status in JobStatus if found[status]]
     parts += [f"{waiting} not submitted"] if waiting else []
+    parts += [f"{damaged} damaged in the journal"] if damaged else []
     yield f"{total} command{'' if total == 1 else 's'}: {', '.join(parts)}"
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 from sojourn.errors import JournalFileError
+from sojourn.journals._damage import any_text, can_stand_for, check_numbers, names, one_by_one
 from sojourn.journals._results import Results
 from sojourn.journals._schema import COLUMNS, SCHEMA, anomaly_of, entry_of, job_of
 from sojourn.lifecycle import JobStatus
@@ -19,16 +22,38 @@ FINAL = ("DONE", "ERROR", "CANCELLED")
 
 def problems(connection: sqlite3.Connection, results: Results) -> Iterator[str]:
     """Yield a sentence for each thing that is wrong."""
+    said: set[str] = set()
+    with any_text(connection):
+        for part in (_file, _schema, partial(_jobs, results=results), _entries, _anomalies):
+            for found in _to_its_end(part(connection)):
+                if found not in said:
+                    said.add(found)
+                    yield found
+        yield from _to_its_end(_gone(connection))
+
+
+def _to_its_end(found: Iterator[str]) -> Iterator[str]:
     try:
-        for (found,) in connection.execute("PRAGMA integrity_check(100)"):
-            if found != "ok":
-                yield f"SQLite finds the file damaged: {found}"
-        yield from _schema(connection)
-        yield from _jobs(connection, results)
-        yield from _entries(connection)
-        yield from _anomalies(connection)
-    except sqlite3.DatabaseError as error:
+        yield from found
+    except (sqlite3.DatabaseError, TypeError, ValueError) as error:
         yield f"the file cannot be read to its end: {error}"
+
+
+def _gone(connection: sqlite3.Connection) -> Iterator[str]:
+    try:
+        check_numbers(connection)
+        for _ in connection.execute(f"SELECT {COLUMNS} FROM job NOT INDEXED"):
+            pass
+    except sqlite3.DatabaseError:
+        lost = [number for number, *row in one_by_one(connection) if not row]
+        for job_id in names(connection, lost):
+            yield f"job {job_id!r} has a row that cannot be read"
+
+
+def _file(connection: sqlite3.Connection) -> Iterator[str]:
+    for (found,) in connection.execute("PRAGMA integrity_check(100)"):
+        if found != "ok":
+            yield f"SQLite finds the file damaged: {found}"
 
 
 def _schema(connection: sqlite3.Connection) -> Iterator[str]:
@@ -54,7 +79,7 @@ def _jobs(connection: sqlite3.Connection, results: Results) -> Iterator[str]:
         job_id, (state, status, version, attempt), kept = row[5], row[:4], row[19:23]
         try:
             whole = job_of(tuple(row))
-        except ValueError:
+        except (TypeError, ValueError, OverflowError):
             whole = None
         if whole is None:
             yield f"job {job_id!r} has a row whose checksum is wrong"
@@ -67,18 +92,13 @@ def _jobs(connection: sqlite3.Connection, results: Results) -> Iterator[str]:
             yield f"job {job_id!r} is in attempt {attempt}, and its last entry in {in_attempt or 1}"
         if status not in JobStatus.__members__:
             yield f"job {job_id!r} has the status {status!r}, which is none"
-        elif last in (None, state) and _cannot_stand_for(state, status):
+        elif last in (None, state) and not can_stand_for(state, status):
             yield f"job {job_id!r} is {state}, which cannot stand for {status}"
         if kept[0]:
             try:
                 results.take(*kept)
             except JournalFileError as error:
                 yield f"job {job_id!r} has lost its result: {error}"
-
-
-def _cannot_stand_for(state: str, status: str) -> bool:
-    """Tell whether no class has such a state: those with the name of a status stand for that."""
-    return state != status and (status in FINAL or state in JobStatus.__members__)
 
 
 def _entries(connection: sqlite3.Connection) -> Iterator[str]:
@@ -93,7 +113,7 @@ def _entries(connection: sqlite3.Connection) -> Iterator[str]:
             before = (job_id, 0, "", 1)
         number, attempt, _, source, dest = row[:5]
         where = f"entry {number} of job {job_id!r}"
-        if entry_of(str(job_id), tuple(row)) is None:
+        if not _is_whole(entry_of, job_id, row):
             yield f"{where} has a checksum that is wrong"
         if number != int(str(before[1])) + 1:
             yield f"{where} follows entry {before[1]}; those between are gone"
@@ -104,11 +124,18 @@ def _entries(connection: sqlite3.Connection) -> Iterator[str]:
         before = (job_id, number, dest, attempt)
 
 
+def _is_whole(make: Callable[[str, tuple[Any, ...]], object], job_id: Any, row: list[Any]) -> bool:
+    try:
+        return make(str(job_id), tuple(row)) is not None
+    except UnicodeEncodeError:
+        return False  # one of its texts is none
+
+
 def _anomalies(connection: sqlite3.Connection) -> Iterator[str]:
     rows = connection.execute(
         "SELECT coalesce(id, a.job), at, raw, a.state, a.attempt, why, count, a.checksum "
         "FROM anomaly AS a LEFT JOIN job ON job.number = a.job"
     )
     for job_id, *row in rows:
-        if anomaly_of(str(job_id), tuple(row)) is None:
+        if not _is_whole(anomaly_of, job_id, row):
             yield f"an anomaly of job {job_id!r} has a checksum that is wrong"

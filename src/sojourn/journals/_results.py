@@ -62,7 +62,7 @@ class Results:
         """
         if data is None:
             data = self._read(file or "")
-        if hashlib.sha256(data).hexdigest() != digest:
+        if not isinstance(data, bytes) or hashlib.sha256(data).hexdigest() != digest:
             where = self._journal if file is None else self._folder / file
             raise JournalFileError(
                 str(where), "a result in it is not what was kept, somebody has changed it"

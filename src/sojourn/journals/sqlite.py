@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,15 @@ from typing import Any, Literal, Self
 from sojourn.errors import JournalDamageError, JournalError, JournalFileError
 from sojourn.history import Change, Entry, KeptJob, PackedResult, Story
 from sojourn.journals._checking import problems
+from sojourn.journals._damage import (
+    check_numbers,
+    is_damage,
+    may_be_of_one_page,
+    names,
+    one_by_one,
+    sort_out,
+    without_gaps,
+)
 from sojourn.journals._files import connect, prepare
 from sojourn.journals._filters import statuses_of
 from sojourn.journals._forks import inside, survive
@@ -24,10 +33,16 @@ from sojourn.journals._results import Results
 from sojourn.journals._schema import COLUMNS, OPEN, anomaly_of, entry_of, job_of, micros
 from sojourn.journals._turn import Turn
 from sojourn.journals._writer import Writer
+from sojourn.lifecycle import JobStatus
 
 __all__ = ["SQLiteJournal"]
 
-_ALL = 2**63 - 1
+_STATUSES = f"({', '.join(repr(each.value) for each in JobStatus)})"
+#: Where the status is damaged, as far as its row tells.
+_NO_STATUS = (
+    f"status NOT IN {_STATUSES} OR typeof(status) <> 'text' "
+    f"OR (state <> status AND (state IN {_STATUSES} OR NOT ({OPEN})))"
+)
 _ENTRIES = (
     'SELECT version, attempt, "trigger", source, destination, at, origin, inferred, detail, '
     'checksum FROM "transition" WHERE job = (SELECT number FROM job WHERE id = ?) '
@@ -105,8 +120,9 @@ class SQLiteJournal:
         self._turn.open()
         with self._reading() as connection:
             connection.execute(f"SELECT {COLUMNS} FROM job LIMIT 0")
-            connection.execute(_ENTRIES, ("", 0))
-            connection.execute(_ANOMALIES, ("",))
+            # Whether the tables are there; what is in them may be damaged, and be read in part.
+            connection.execute(f"{_ENTRIES} LIMIT 0", ("", 0))
+            connection.execute(f"{_ANOMALIES} LIMIT 0", ("",))
 
     def _begin_anew(self) -> None:
         """Open everything for a forked child; the writer and the connections are its parent's."""
@@ -194,7 +210,8 @@ class SQLiteJournal:
                     connection.execute("PRAGMA query_only = ON")
                 connection.execute("BEGIN")
                 yield connection
-                connection.execute("COMMIT")
+                with suppress(sqlite3.DatabaseError):  # it fails where damage was met, and ends it
+                    connection.execute("COMMIT")
         except sqlite3.Error as error:
             if connection is not None:
                 connection.close()
@@ -204,7 +221,7 @@ class SQLiteJournal:
                 connection.close()
             raise
         with self._gate:
-            if self._closed:
+            if self._closed or connection.in_transaction:
                 connection.close()
             else:
                 self._readers.append(connection)
@@ -214,16 +231,22 @@ class SQLiteJournal:
 
         Raises:
             JournalUncertainError: A change of the job is still being made, after all this time.
-            JournalFileError: It could not be read, or is damaged.
+            JournalDamageError: It is damaged.
+            JournalFileError: It could not be read.
         """
         self._writer.check_settled(job_id)
         with self._reading() as connection:
-            found = connection.execute(f"SELECT {COLUMNS} FROM job WHERE id = ?", (job_id,))
-            row = found.fetchone()
-            if row is None:
-                return None
-            entries = connection.execute(_ENTRIES, (job_id, after)).fetchall()
-            anomalies = connection.execute(_ANOMALIES, (job_id,)).fetchall()
+            try:
+                found = connection.execute(f"SELECT {COLUMNS} FROM job WHERE id = ?", (job_id,))
+                row = found.fetchone()
+                if row is None:
+                    return None
+                entries = connection.execute(_ENTRIES, (job_id, after)).fetchall()
+                anomalies = connection.execute(_ANOMALIES, (job_id,)).fetchall()
+            except sqlite3.DatabaseError as error:
+                if is_damage(error):
+                    raise JournalDamageError(str(self.path), (job_id,), ()) from error
+                raise
         return Story(
             self._whole(job_of(row), job_id),
             tuple(self._whole(entry_of(job_id, each), job_id) for each in entries),
@@ -254,6 +277,10 @@ class SQLiteJournal:
     ) -> tuple[KeptJob, ...]:
         """Return the jobs, the latest made first.
 
+        None is left out in silence because its row is damaged: nobody can tell of such a one
+        whether it is asked for, so the error names it in any case, as far as rows were looked at.
+        What the row does not cover, the entries and when it changed, is not looked at.
+
         Args:
             status: A status, or several of them.
             backend: What their backend is called.
@@ -266,19 +293,32 @@ class SQLiteJournal:
             ValueError: The question makes no sense: a status that is none, a negative limit, a time
                 without its zone.
         """
-        where, values = _filter(statuses_of(status, since, limit), backend, since)
+        statuses = statuses_of(status, since, limit)
+
+        def wanted(job: KeptJob) -> bool:
+            return (
+                (statuses is None or job.status in statuses)
+                and (backend is None or job.backend == backend)
+                and (since is None or job.changed_at >= since)
+            )
+
+        where, values = _filter(statuses, since)
+        question = f"SELECT number, {COLUMNS} FROM job WHERE {where} ORDER BY number DESC"
         with self._reading() as connection:
-            rows = connection.execute(
-                f"SELECT {COLUMNS} FROM job WHERE {where} ORDER BY number DESC LIMIT ?",
-                (*values, -1 if limit is None else min(limit, _ALL)),
-            ).fetchall()
-        found = [job_of(row) for row in rows]
-        whole = tuple([job for job in found if job is not None])
-        if len(whole) < len(found):
-            pairs = zip(rows, found, strict=True)
-            damaged = tuple(str(row[5]) for row, job in pairs if job is None)
-            raise JournalDamageError(str(self.path), damaged, whole)
-        return whole
+            try:
+                with closing(connection.execute(question, values)) as rows:
+                    everybody = rows if values else without_gaps(rows)
+                    whole, damaged = sort_out(everybody, wanted, limit)
+                if values and not _are_open(statuses):
+                    check_numbers(connection)
+            except sqlite3.DatabaseError as error:
+                if not may_be_of_one_page(error):
+                    raise
+                whole, damaged = sort_out(one_by_one(connection), wanted, limit)
+            if damaged:
+                ids = names(connection, damaged)
+                raise JournalDamageError(str(self.path), ids, tuple(whole))
+        return tuple(whole)
 
     def result(self, job_id: str) -> PackedResult | None:
         """Return the result of a job, if it is kept.
@@ -314,10 +354,7 @@ class SQLiteJournal:
 
     def _whole(self, found: Any, job_id: str) -> Any:
         if found is None:
-            raise JournalFileError(
-                str(self.path),
-                f"what it says of job {job_id!r} is damaged; check() finds all that is",
-            )
+            raise JournalDamageError(str(self.path), (job_id,), ())
         return found
 
 
@@ -335,20 +372,24 @@ def _let_go(writer: Writer, readers: list[sqlite3.Connection]) -> None:
             readers.pop().close()
 
 
-def _filter(
-    statuses: tuple[str, ...] | None, backend: str | None, since: datetime | None
-) -> tuple[str, list[object]]:
+def _are_open(statuses: tuple[str, ...] | None) -> bool:
+    return statuses is not None and not {*statuses} & {"DONE", "ERROR", "CANCELLED"}
+
+
+def _filter(statuses: tuple[str, ...] | None, since: datetime | None) -> tuple[str, list[object]]:
+    """Return which rows have to be looked at: those that may be meant, and those that are damaged.
+
+    A backend is not asked for here: one that is damaged is found by the checksum of its row only.
+    """
     terms, values = ["1"], list[object]()
     if statuses is not None:
-        if not {*statuses} & {"DONE", "ERROR", "CANCELLED"}:
+        if _are_open(statuses):
             terms.append(OPEN)  # in these words, or SQLite would not use the index of open jobs
-        terms.append(f"status IN ({', '.join('?' * len(statuses))})")
+        asked = ", ".join("?" * len(statuses))
+        terms.append(f"(status IN ({asked}) OR {_NO_STATUS})")
         values += statuses
-    if backend is not None:
-        terms.append("backend = ?")
-        values.append(backend)
     if since is not None:
-        terms.append("changed_at >= ?")
+        terms.append("(changed_at >= ? OR typeof(changed_at) <> 'integer')")
         values.append(micros(since))
     return " AND ".join(terms), values
 
