@@ -24,6 +24,7 @@ from sojourn import (
     State,
     Transition,
 )
+from sojourn._records import NOT_GIVEN
 from sojourn.errors import (
     BackendError,
     JobFailedError,
@@ -31,7 +32,7 @@ from sojourn.errors import (
     SubmitUncertainError,
     UnknownStatusError,
 )
-from sojourn.history import NOT_GIVEN, Outcome
+from sojourn.history import Outcome
 from sojourn.testing import ScriptedBackend, ScriptedJob
 
 __all__ = ["HONEST", "PLANTED", "Honest", "Planted"]

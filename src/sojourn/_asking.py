@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 from sojourn import _clock
 from sojourn._handle import describe, is_free
 from sojourn._reconciling import Reconciling
+from sojourn._records import Record
 from sojourn.errors import BackendError
-from sojourn.history import Outcome, Record
+from sojourn.history import Outcome
 
 __all__ = ["Asking", "Flight", "overrides"]
 

@@ -17,7 +17,8 @@ from sojourn import _clock
 from sojourn._finding import Finding
 from sojourn._handle import firing
 from sojourn._looking import Rhythm
-from sojourn.history import Entry, Record, entries_of
+from sojourn._records import Record, entries_of
+from sojourn.history import Entry
 
 T = TypeVar("T")
 

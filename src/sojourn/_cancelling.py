@@ -5,8 +5,8 @@ from __future__ import annotations
 from sojourn import _clock
 from sojourn._asking import Asking, overrides
 from sojourn._handle import firing, logger
+from sojourn._records import COMMAND
 from sojourn.errors import IllegalTransitionError
-from sojourn.history import COMMAND
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["Cancelling"]

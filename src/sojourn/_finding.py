@@ -7,8 +7,9 @@ from sojourn._asking import overrides
 from sojourn._handle import SENT, Claim, firing
 from sojourn._looking import Looking
 from sojourn._machine import Event
+from sojourn._records import COMMAND, NOT_GIVEN, More, Record
 from sojourn.errors import JobError, SubmitUncertainError
-from sojourn.history import COMMAND, NOT_GIVEN, More, Outcome, Record
+from sojourn.history import Outcome
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["Finding"]

@@ -14,8 +14,9 @@ from sojourn import _clock
 from sojourn._handle import describe, firing
 from sojourn._keeping import Keeping
 from sojourn._machine import Event, Plan
+from sojourn._records import NOT_GIVEN, More, Record, attempt_of
 from sojourn.errors import JobError, JournalConflictError
-from sojourn.history import NOT_GIVEN, More, Origin, Record, attempt_of
+from sojourn.history import Origin
 
 __all__ = ["Firing"]
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from sojourn import _clock
 from sojourn._book import Book, pack
+from sojourn._records import NOT_GIVEN, Record, attempt_of, entries_of
 from sojourn.errors import IllegalTransitionError
-from sojourn.history import NOT_GIVEN, Entry, Journal, Record, attempt_of, entries_of
+from sojourn.history import Entry, Journal
 from sojourn.lifecycle import Lifecycle, State
 
 if TYPE_CHECKING:

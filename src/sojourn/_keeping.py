@@ -21,15 +21,14 @@ from sojourn._book import (
 )
 from sojourn._clock import instant
 from sojourn._handle import SENT, UNCLAIMED, Claim, describe, logger
+from sojourn._records import NOT_GIVEN, Record, chain, entry_of, record_of
 from sojourn._telling import Telling
 from sojourn.errors import (
-    JobError,
     JournalConflictError,
     JournalError,
     JournalUncertainError,
 )
 from sojourn.history import (
-    NOT_GIVEN,
     Anomaly,
     Birth,
     Change,
@@ -37,10 +36,7 @@ from sojourn.history import (
     Journal,
     KeptFacts,
     PackedResult,
-    Record,
     Story,
-    chain,
-    entry_of,
     replay,
 )
 
@@ -369,7 +365,7 @@ class Keeping(Telling):
                     f"{entry.trigger} from {entry.source} to {entry.dest} while {last[0]}; "
                     "the history is damaged or belongs to another class"
                 )
-            last = _record_of(entry, last, attempt)
+            last = record_of(entry, last, attempt)
             attempt = entry.attempt
         self._sj_adopt_facts(book, story)
         self._sj_last = last
@@ -417,24 +413,6 @@ def _claim_of(kept: KeptFacts, known: Claim, book: Book) -> Claim:
     if kind == known.kind:
         return known
     return Claim(kind, doubt=kept["doubt"]) if kind else UNCLAIMED
-
-
-def _record_of(entry: Entry, previous: Record, attempt: int) -> Record:
-    """Return the record of an entry that follows another record."""
-    begun = entry.attempt if entry.attempt != attempt else 0
-    payload: object = NOT_GIVEN
-    if entry.dest == "ERROR":
-        payload = JobError(entry.detail or "no reason was given")
-    seconds = None if entry.at is None else entry.at.timestamp()
-    plain = entry.origin == "trigger" and entry.detail is None and not (entry.inferred or begun)
-    more = (entry.origin, entry.inferred, entry.detail, payload, begun)
-    return (
-        entry.dest,
-        seconds,
-        entry.trigger,
-        previous,
-        None if plain and payload is NOT_GIVEN else more,
-    )
 
 
 def _has(story: Story, change: Change) -> bool:

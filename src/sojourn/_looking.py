@@ -7,9 +7,10 @@ import math
 from sojourn import _clock
 from sojourn._asking import overrides
 from sojourn._handle import firing, logger
+from sojourn._records import Record
 from sojourn._submitting import Submitting
 from sojourn.errors import BackendError
-from sojourn.history import Observation, Outcome, Record
+from sojourn.history import Observation, Outcome
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["Looking", "Rhythm", "duration"]

@@ -12,18 +12,10 @@ from typing import Any
 from sojourn import _clock
 from sojourn._firing import Firing
 from sojourn._handle import describe, firing, logger
+from sojourn._records import INFERRED, NOT_GIVEN, More, Record, attempt_of
 from sojourn._rules import Evidence, Path
 from sojourn.errors import JobError, JournalConflictError
-from sojourn.history import (
-    INFERRED,
-    NOT_GIVEN,
-    Anomaly,
-    More,
-    Observation,
-    Outcome,
-    Record,
-    attempt_of,
-)
+from sojourn.history import Anomaly, Observation, Outcome
 from sojourn.lifecycle import JobStatus, State
 
 __all__ = ["Reconciling"]

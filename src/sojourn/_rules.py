@@ -9,9 +9,10 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Final
 
 from sojourn import _machine
+from sojourn._records import NOT_GIVEN, More, Record, birth
 from sojourn._resolving import nearest
 from sojourn.errors import IllegalTransitionError, ReentrantTransitionError, UnknownStatusError
-from sojourn.history import NOT_GIVEN, More, Outcome, Record, birth
+from sojourn.history import Outcome
 from sojourn.lifecycle import JobStatus, Lifecycle, State
 
 __all__ = ["Evidence", "Path", "Rules"]

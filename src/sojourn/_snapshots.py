@@ -12,9 +12,10 @@ from typing import Any, NoReturn
 
 from sojourn._handle import Facts, Handle
 from sojourn._reconciling import Reconciling
+from sojourn._records import More, Record, chain
 from sojourn._waiting import T, Waiting
 from sojourn.errors import JobError
-from sojourn.history import Anomaly, More, Record, chain
+from sojourn.history import Anomaly
 from sojourn.lifecycle import State
 
 __all__ = ["Snapshots"]

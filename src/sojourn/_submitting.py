@@ -14,13 +14,14 @@ from sojourn._asking import overrides
 from sojourn._cancelling import Cancelling
 from sojourn._handle import SENT, UNCLAIMED, Claim, Facts, describe, firing, logger
 from sojourn._machine import Event, Plan
+from sojourn._records import COMMAND, More, chain
 from sojourn.errors import (
     BackendError,
     JobSubmitError,
     SubmitInterruptedError,
     SubmitUncertainError,
 )
-from sojourn.history import COMMAND, Journal, More, chain
+from sojourn.history import Journal
 
 __all__ = ["Submitting"]
 

@@ -12,7 +12,8 @@ from threading import get_ident
 from typing import Any
 
 from sojourn._handle import Handle, Watch, firing, logger
-from sojourn.history import Entry, Record, attempt_of, chain, entry_of
+from sojourn._records import Record, attempt_of, chain, entry_of
+from sojourn.history import Entry
 
 __all__ = ["Telling"]
 

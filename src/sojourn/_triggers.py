@@ -16,9 +16,9 @@ from typing import Any
 
 from sojourn._firing import Firing
 from sojourn._handle import firing
+from sojourn._records import COMMAND, NOT_GIVEN
 from sojourn._rules import Rules
 from sojourn.errors import IllegalTransitionError
-from sojourn.history import COMMAND, NOT_GIVEN
 
 __all__ = ["compile_trigger"]
 

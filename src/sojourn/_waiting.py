@@ -12,13 +12,14 @@ from sojourn._asking import overrides
 from sojourn._finding import Finding
 from sojourn._handle import SENT, firing
 from sojourn._looking import Looking, Rhythm, duration
+from sojourn._records import NOT_GIVEN, Record
 from sojourn.errors import (
     JobCancelledError,
     JobError,
     JobFailedError,
     JobTimeoutError,
 )
-from sojourn.history import NOT_GIVEN, Entry, Outcome, Record
+from sojourn.history import Entry, Outcome
 from sojourn.lifecycle import JobStatus
 
 if TYPE_CHECKING:

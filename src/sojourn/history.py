@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, Protocol, TypedDict
 
-from sojourn import _clock
 from sojourn.errors import JournalError
 from sojourn.lifecycle import Lifecycle, State
 
@@ -379,76 +378,6 @@ class Journal(Protocol):
 
     def check(self) -> tuple[str, ...]:
         """Verify everything, repair nothing, and return a sentence for each thing that is wrong."""
-
-
-# A job holds its latest record; a record holds the one before it, down to the one that the job
-# was born with. One store therefore publishes state and history together. Plain tuples of
-# strings and floats cost 30 ns, and the garbage collector stops looking at them.
-#
-#   (state, seconds since the epoch or None, trigger, previous record, more or None)
-#   more = (origin, inferred, detail, payload, attempt begun here or 0)
-More = tuple[Origin, bool, str | None, object, int]
-Record = tuple[str, float | None, str, "Record | None", More | None]
-
-
-class NotGiven:
-    """The payload of a transition that was given none; ``None`` is a payload."""
-
-    def __repr__(self) -> str:
-        return "NOT_GIVEN"
-
-    def __reduce__(self) -> str:
-        return "NOT_GIVEN"
-
-
-NOT_GIVEN = NotGiven()
-COMMAND: More = ("command", False, None, NOT_GIVEN, 0)
-INFERRED: More = ("observation", True, None, NOT_GIVEN, 0)
-
-
-def birth(state: str) -> Record:
-    """Return the record that a job is born with; it is no entry."""
-    return (state, None, "", None, None)
-
-
-def chain(last: Record, until: Record | None = None) -> list[Record]:
-    """Return the records that are entries, oldest first, and only those after ``until``."""
-    found: list[Record] = []
-    record: Record | None = last
-    while record is not None and record is not until and record[3] is not None:
-        found.append(record)
-        record = record[3]
-    found.reverse()
-    return found
-
-
-def attempt_of(last: Record) -> int:
-    """Return the attempt that a record belongs to."""
-    record: Record | None = last
-    while record is not None:
-        more = record[4]
-        if more is not None and more[4]:
-            return more[4]
-        record = record[3]
-    return 1
-
-
-def entry_of(record: Record, number: int, attempt: int) -> Entry:
-    """Make the entry of a record, given its number and its attempt."""
-    at, previous, more = _clock.instant(record[1]), record[3], record[4]
-    source = previous[0] if previous is not None else record[0]
-    if more is None:
-        return Entry(number, at, record[2], source, record[0], attempt, False, "trigger", None)
-    return Entry(number, at, record[2], source, record[0], attempt, more[1], more[0], more[2])
-
-
-def entries_of(last: Record) -> Iterator[Entry]:
-    """Make the entries of a job from its latest record, oldest first."""
-    attempt = 1
-    for number, record in enumerate(chain(last), 1):
-        more = record[4]
-        attempt = (more and more[4]) or attempt
-        yield entry_of(record, number, attempt)
 
 
 def replay(lifecycle: Lifecycle, entries: Iterable[Entry]) -> State:

@@ -11,11 +11,12 @@ from contextvars import ContextVar
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, NoReturn, Protocol, Self
 
+from sojourn._records import NOT_GIVEN
 from sojourn._waiting import T
 from sojourn.backends._slots import LocalJob
 from sojourn.backends._taking_up import give_up
 from sojourn.errors import JobError, JournalError, WorkerError
-from sojourn.history import NOT_GIVEN, Journal
+from sojourn.history import Journal
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["CurrentJob", "FunctionJob", "StopRequested", "call", "current_job", "lost", "name_of"]

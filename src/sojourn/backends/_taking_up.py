@@ -12,8 +12,9 @@ from typing import Any
 from sojourn import _clock
 from sojourn._handle import SENT, Claim
 from sojourn._owner import this_process
+from sojourn._records import NOT_GIVEN, More, Record
 from sojourn._waiting import T, Waiting
-from sojourn.history import NOT_GIVEN, More, Outcome, Record
+from sojourn.history import Outcome
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["TakenUp", "claim", "give_up", "owner_of"]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sojourn._keeping import _record_of
+from sojourn._records import record_of
 from sojourn._snapshots import _restore
 from sojourn.cli._batches import batch_of, is_command, short_name
 from sojourn.cli._classes import find_class
@@ -214,7 +214,7 @@ def snapshot(cls: type[BaseJob[Any]], story: Story) -> object:
     job, steps = story.job, []
     attempt = 1
     for entry in story.entries:
-        state, at, trigger, _, more = _record_of(entry, ("", None, "", None, None), attempt)
+        state, at, trigger, _, more = record_of(entry, ("", None, "", None, None), attempt)
         steps.append((state, at, trigger, more))
         attempt = entry.attempt
     core = (job.job_id, job.created_at.timestamp(), job.metadata, steps, None)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from sojourn import _clock
 from sojourn._handle import UNCLAIMED, Handle, describe
+from sojourn._records import NOT_GIVEN, Record
 from sojourn._snapshots import Snapshots
 from sojourn._waiting import T
 from sojourn.backends.qiskit._errors import Raised, told
@@ -22,7 +23,7 @@ from sojourn.errors import (
     SubmitInterruptedError,
     SubmitUncertainError,
 )
-from sojourn.history import NOT_GIVEN, Observation, Outcome, Record
+from sojourn.history import Observation, Outcome
 from sojourn.lifecycle import JobStatus, State
 
 __all__ = ["Observing"]

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
+from sojourn._records import NOT_GIVEN
 from sojourn.backends._functions import FunctionJob
 from sojourn.backends.qiskit._adopting import reason_of
 from sojourn.backends.qiskit._errors import UnsuccessfulResultError
 from sojourn.backends.qiskit._job import QiskitJob
 from sojourn.backends.qiskit._sdk import QiskitStatus
 from sojourn.errors import JobError
-from sojourn.history import NOT_GIVEN, Observation
+from sojourn.history import Observation
 from sojourn.lifecycle import JobStatus
 
 __all__ = ["ApartJob", "CircuitJob", "HereJob", "simulate"]
