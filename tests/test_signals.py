@@ -460,6 +460,7 @@ GUARDED = [
     "_keeping.py",
     "_looking.py",
     "_reconciling.py",
+    "_rereading.py",
     "_submitting.py",
     "_telling.py",
     "_waiting.py",

@@ -1,10 +1,10 @@
 """The handle: `BaseJob`, from which every job class derives.
 
 Its parts are in files of their own, from the bottom up: `_handle` (identity, record, lock),
-`_telling` (waiters, callbacks), `_keeping` (journal), `_firing` (triggers), `_reconciling`
-(observations), `_asking` (hooks), `_cancelling`, `_submitting`, `_looking` (polls), `_finding`
-(reconcile), `_waiting` (waiting, results), `_snapshots` (pickling); `_declaring` makes job classes,
-and `_forking` keeps them alive in a forked child.
+`_telling` (waiters, callbacks), `_rereading` and `_keeping` (journal), `_firing` (triggers),
+`_reconciling` (observations), `_asking` (hooks), `_cancelling`, `_submitting`, `_looking` (polls),
+`_finding` (reconcile), `_waiting` (waiting, results), `_snapshots` (pickling); `_declaring` makes
+job classes, and `_forking` keeps them alive in a forked child.
 """
 
 from __future__ import annotations
