@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -134,6 +136,11 @@ class TestWhatIsKept:
         job.submit()
 
         assert [entry.trigger for entry in rows.kept] == ["submit"]
+
+    @pytest.mark.parametrize("path", ["jobs.sqlite", Path("jobs.sqlite")], ids=["text", "path"])
+    def test_a_path_is_no_journal(self, path: Any) -> None:
+        with pytest.raises(TypeError, match=re.escape("SQLiteJournal('jobs.sqlite'), not a path")):
+            Pushed(None, "j-1", journal=path)
 
     def test_nothing_is_kept_of_what_did_not_happen(self) -> None:
         rows = Rows()

@@ -156,6 +156,19 @@ class TestOfAFetchThatFails:
 
         assert failed.value is trouble
 
+    def test_because_the_hook_asks_the_base_class_is_an_error_and_not_none(self) -> None:
+        class Lazy(BaseJob[Any]):
+            def _fetch_result(self) -> Any:
+                return super()._fetch_result()
+
+        job = Lazy(None, "j-1")
+        job.observe("DONE")
+
+        with pytest.raises(BackendError) as failed:
+            job.result()
+
+        assert isinstance(failed.value.__cause__, NotImplementedError)
+
     def test_leaves_no_entry(self) -> None:
         job, _ = over(ValueError("not JSON"))
         before = job.history

@@ -472,6 +472,23 @@ class TestUncertain:
         assert job.history == ()
         assert Background(job.observe, "QUEUED").result() is Outcome.ADVANCED
 
+    def test_ctrl_c_while_the_refusal_is_settled_leaves_a_doubt(self) -> None:
+        class Slow(Exception):
+            def __str__(self) -> str:
+                raise KeyboardInterrupt
+
+        backend = Backend(submit=[Slow(), "second"], find=["native-9"])
+        job = Remote(backend, "j-1")
+        with pytest.raises(KeyboardInterrupt):
+            job.submit()
+
+        with pytest.raises(IllegalTransitionError, match=r"uncertain \(it was interrupted\)"):
+            job.submit()
+
+        assert job.reconcile() is Outcome.ADVANCED
+        assert (job.state, job.native_id) == (BaseJob.QUEUED, "native-9")
+        assert backend.asked == ["submit", "find"]
+
     def test_a_class_says_itself_what_is_uncertain(self) -> None:
         class ReadTimeout(Exception):
             pass
@@ -631,6 +648,21 @@ class TestReconciling:
             job.reconcile()
 
         assert job.sent == 1
+        assert job.history == ()
+
+    def test_a_hook_that_asks_the_base_class_has_no_answer(self) -> None:
+        class Lazy(Remote):
+            def _find(self) -> str | None:
+                return BaseJob._find(self)
+
+        job = Lazy(Backend(submit=[LOST, "second"]), "j-1")
+        with pytest.raises(SubmitUncertainError):
+            job.submit()
+
+        with pytest.raises(BackendError) as failed:
+            job.reconcile()
+
+        assert isinstance(failed.value.__cause__, NotImplementedError)
         assert job.history == ()
 
     def test_a_job_that_was_never_submitted_has_nothing_to_reconcile(self) -> None:

@@ -289,13 +289,13 @@ class Handle:
     def _sj_claimed(self) -> Claim:
         """Return how far a submission went; one whose call was interrupted is uncertain."""
         facts = self._sj_facts
-        claim = UNCLAIMED if facts is None else facts.claim
-        if facts is None or claim.kind != "sending":
-            return claim
-        with self._sj_lock:  # in a forked child, taking it settles what the parent was about to do
-            if facts.claim.kind == "sending" and is_free(facts.claim.claimant):
-                facts.claim = Claim("uncertain", doubt="it was interrupted")
-            return facts.claim
+        if facts is None:
+            return UNCLAIMED
+        if facts.claim.kind == "sending":
+            with self._sj_lock:  # in a forked child, it settles what the parent was about to do
+                if facts.claim.kind == "sending" and is_free(facts.claim.claimant):
+                    facts.claim = Claim("uncertain", doubt="it was interrupted")
+        return facts.claim
 
     def _sj_keep_in(self, journal: Journal) -> None:
         """Have every change kept in a journal from now on."""
