@@ -497,6 +497,32 @@ class TestPayloads:
 
         assert job.history == before
 
+    @pytest.mark.parametrize(
+        ("state", "args", "kwargs"),
+        [
+            ("QUEUED", (1,), {}),
+            ("QUEUED", (), {"result": 1}),
+            ("RUNNING", (1, 2), {}),
+            ("RUNNING", (1,), {"result": 2}),
+            ("RUNNING", (), {"error": "text"}),
+        ],
+        ids=repr,
+    )
+    def test_so_it_is_where_a_trigger_leads_to_done_and_elsewhere(
+        self, state: str, args: Any, kwargs: Any
+    ) -> None:
+        class Settling(BaseJob[Any]):
+            settle = Transition(Q, R) | Transition(R, D)
+
+        job = brought_to(Settling(None, "j-1"), BASE_WAYS, state)
+        before = job.history
+
+        with pytest.raises(TypeError, match=f"'settle' from {state} takes no such arguments"):
+            job.settle(*args, **kwargs)
+
+        assert job.history == before
+        assert job.settle() is True
+
     def test_a_job_that_is_not_in_error_has_none(self) -> None:
         job = running(Pushed)
 
@@ -794,6 +820,7 @@ FIRING = {
     "trigger": lambda job: job.trigger("fail"),
     "fail": lambda job: job.fail("text"),
     "observe": lambda job: job.observe("DONE"),
+    "may": lambda job: job.may("start"),
 }
 
 
@@ -1045,20 +1072,3 @@ class TestRaces:
         assert set(states[0::2]) == {"QUEUED"}
         assert set(states[1::2]) <= {"RUNNING"}
         assert job.attempt == 1 + [entry.trigger for entry in job.history].count("again")
-
-    def test_the_lock_is_the_one_that_a_tool_has_put_in_place(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        made: list[Any] = []
-
-        def make() -> Any:
-            made.append(genuine())
-            return made[-1]
-
-        genuine = threading.RLock
-        ordinary = Pushed(None, "j-1")
-        monkeypatch.setattr(threading, "RLock", make)
-        watched = Pushed(None, "j-2")
-
-        assert made == [watched._sj_lock]
-        assert type(ordinary._sj_lock) is type(watched._sj_lock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import math
 import pickle
 import threading
@@ -220,6 +221,16 @@ class TestTheCallback:
         job.wait_for_final_state(callback=lambda _, status, job: status.is_final or job.cancel())
 
         assert job.state is BaseJob.CANCELLED
+
+
+def test_what_may_be_said_about_a_wait_is_what_the_legacy_method_took() -> None:
+    parameters = inspect.signature(BaseJob.wait_for_final_state).parameters.values()
+
+    assert [(each.name, each.default) for each in parameters][1:] == [
+        ("timeout", None),
+        ("wait", 5),
+        ("callback", None),
+    ]
 
 
 class TestTheDeadline:

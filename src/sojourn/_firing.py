@@ -102,7 +102,7 @@ class Firing(Keeping):
             raise self._sj_denial(trigger, self._sj_watch.sealed)
         if plans is None:
             raise rules.refusal(self._sj_id, trigger, state)
-        if plans[0].calls or len(plans) > 1:
+        if plans[0].calls:  # every branch but the last has conditions
             return self._sj_try(plans, Event(self, args, kwargs, origin))
         self._sj_commit(plans[0], _clock.wall(), self._sj_more(plans[0], args, kwargs, origin))
         return True

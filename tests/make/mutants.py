@@ -42,8 +42,8 @@ FILES = {
     "_contract": "contract lifecycle declaring",
     "_declaring": "declaring lifecycle contract",
     "_rules": "observations triggers",
-    "_handle": "triggers ids declaring",
-    "_firing": "triggers engine",
+    "_handle": "handle triggers ids declaring",
+    "_firing": "triggers interrupted engine",
     "_triggers": "triggers engine",
     "_telling": "outsiders asyncio",
     "_reconciling": "observations logging",
@@ -58,20 +58,11 @@ FILES = {
 }
 #: All tests that are asked, the quick ones first.
 ASKED = (
-    *("triggers", "observations", "submission", "cancelling", "waiting", "results", "looking"),
-    *("outsiders", "journal_protocol", "snapshots", "contract", "lifecycle", "lifecycle_shown"),
-    *(
-        "declaring",
-        "ids",
-        "logging",
-        "asyncio",
-        "journals",
-        "journal_recovery",
-        "journal_handles",
-        "engine",
-        "fork",
-    ),
-    *("kit_faulty", "illegal_transitions"),
+    *("handle", "triggers", "observations", "submission", "cancelling", "waiting", "results"),
+    *("looking", "interrupted", "outsiders", "journal_protocol", "snapshots", "contract"),
+    *("lifecycle", "lifecycle_shown", "declaring", "ids", "logging", "asyncio", "journals"),
+    *("journal_recovery", "journal_handles", "engine", "fork", "kit_faulty"),
+    *("illegal_transitions"),
 )
 #: Imported once, before the forks.
 PRELOADED = ("asyncio", "hypothesis.stateful", "http.client", "transitions", "_pytest.pytester")
