@@ -20,6 +20,7 @@ __all__ = [
     "pack",
     "pack_result",
     "unpack_result",
+    "whether_alive",
 ]
 
 
@@ -82,8 +83,14 @@ class Book:
         """Tell whether an owner may live, as the journal says if it can tell."""
         if owner.startswith(f"{this_process()}/"):
             return True
-        ask = getattr(self.journal, "is_alive", is_alive)
-        return ask(owner) is not False
+        return whether_alive(self.journal, owner) is not False
+
+
+def whether_alive(journal: Journal, owner: str) -> bool | None:
+    """Tell whether an owner lives, as the journal says if it can tell, or else as this machine sees it."""
+    ask = getattr(journal, "is_alive", is_alive)
+    answer: bool | None = ask(owner)
+    return answer
 
 
 def name_of_class(cls: type) -> str:

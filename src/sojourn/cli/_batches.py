@@ -10,10 +10,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from sojourn._book import name_of_class
-from sojourn._owner import is_alive
+from sojourn._book import name_of_class, whether_alive
 from sojourn.backends._commands import CommandJob, folder_name
 from sojourn.cli._batch import Task
 from sojourn.cli._terminal import RefusalError
@@ -92,6 +91,23 @@ def _cancel_what_waits(job: CommandJob) -> bool:
         job._sj_tell()
 
 
+class Owner(NamedTuple):
+    """The process that looks after a batch.
+
+    Attributes:
+        name: Its name in a journal.
+        seen: Whether it is known to live; one in another container may live, and cannot be seen from here.
+    """
+
+    name: str
+    seen: bool
+
+    def __str__(self) -> str:
+        """Say which, for people."""
+        where = "" if self.seen else " of another container, which cannot be seen from here"
+        return f"process {self.name.split('/')[2]}{where}"
+
+
 class Kept:
     """A batch in a journal.
 
@@ -163,13 +179,12 @@ class Kept:
                 f"cannot write into {str(self.folder)!r}: {error.strerror or error}"
             ) from error
 
-    def owner(self) -> str | None:
-        """Return which process looks after it, for people; ``None`` if that has ended."""
+    def owner(self) -> Owner | None:
+        """Return which process looks after it; ``None`` if that has ended."""
         story = self.journal.read(self.batch_id)
-        owner = "" if story is None else story.job.facts["owner"] or ""
-        if not owner or is_alive(owner) is False:
-            return None
-        return f"process {owner.split('/')[2]}"
+        name = "" if story is None else story.job.facts["owner"] or ""
+        lives = whether_alive(self.journal, name) if name else False
+        return None if lives is False else Owner(name, seen=lives is True)
 
     def begin(self) -> None:
         """Write down all of it, and that this process looks after it.

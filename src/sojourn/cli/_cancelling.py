@@ -41,7 +41,8 @@ def cancel(journal: SQLiteJournal, job: KeptJob) -> bool:
         job = _await_end(journal, job) if asked else _kept.find(journal, job.job_id).job
     over = job.status in _running.FINALS
     why = "; it was asked to stop, and is not over yet" if asked else "; it could not be stopped"
-    say(f"{inert(job.job_id)}  {job.status}{'' if over else why}\n")
+    why = "" if over else why + _resuming.hint(journal, job)
+    say(f"{inert(job.job_id)}  {job.status}{why}\n")
     return job.status == "CANCELLED" or (asked and not over)
 
 

@@ -140,6 +140,11 @@ def cancel(job_ids: tuple[str, ...], journal: str) -> int:
     metavar="N",
     help="How many run at the same time; by default as many as before.",
 )
+@click.option(
+    "--take-over",
+    is_flag=True,
+    help="Take BATCH from an owner in another container, which you know to be gone.",
+)
 @_json
 @click.option("--graph", metavar="FILE", help="Draw how often jobs went where, and how long.")
 @click.option("--timeline", metavar="FILE", help="Draw when jobs were where.")
@@ -147,6 +152,7 @@ def resume(
     name: str | None,
     journal: str,
     slots: int | None,
+    take_over: bool,
     as_json: bool,
     graph: str | None,
     timeline: str | None,
@@ -154,13 +160,18 @@ def resume(
     """Finish batches whose sojourn run was killed; by default all of them, one after the other.
 
     What is over stays as it is. What still runs is followed to its end, what waited is run, and nothing is run twice.
-    A batch that another process looks after is left to it. The exit code is that of sojourn run, and not 0 where the
-    journal is damaged, or a batch cannot go on; the others do.
+    A batch that another process looks after is left to it, and so is one whose owner cannot be seen because it is in
+    another container: only with --take-over it goes on, and what that owner had started and not ended is then in ERROR.
+    Somebody has to know that it is gone, or commands run twice.
+
+    The exit code is that of sojourn run, and not 0 where the journal is damaged or a batch cannot go on.
     """
+    if take_over and name is None:
+        raise click.UsageError("name the BATCH that is to be taken over")
     pictures = _pictures.Wanted(graph, timeline)
     jobs: list[object] = []
     with _kept.read(journal) as kept:
-        batches, complete = _resuming.left(kept, name)
+        batches, complete = _resuming.left(kept, name, take_over=take_over)
         code = int(not complete)
         if not batches and not as_json:
             _terminal.say("there is nothing to resume\n")

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sojourn._owner import is_alive
 from sojourn.cli import _choices
 from sojourn.cli._batch import Task
 from sojourn.cli._batches import BATCH, Kept, batch_of, short_name
@@ -19,6 +20,29 @@ from sojourn.history import KeptJob, Story
 from sojourn.journals.sqlite import SQLiteJournal
 
 _SHOWN = 8
+
+
+class OurJournal(SQLiteJournal):
+    """A journal whose owners this machine can see, but for those that its user knows to be gone.
+
+    Attributes:
+        gone: The names of their processes.
+    """
+
+    gone: frozenset[str] = frozenset()
+
+    def is_alive(self, owner: str) -> bool | None:
+        """Tell whether a process lives; ``None`` if that cannot be seen from here."""
+        alive = is_alive(owner)
+        return False if alive is None and _process(owner) in self.gone else alive
+
+    def give_up(self, owner: str) -> None:
+        """Take a process that cannot be seen for gone."""
+        self.gone |= {_process(owner)}
+
+
+def _process(owner: str) -> str:
+    return "/".join(owner.split("/")[:4])
 
 
 def default_path() -> Path:
@@ -70,7 +94,7 @@ def batch(
 
 
 @contextmanager
-def read(path: str) -> Iterator[SQLiteJournal]:
+def read(path: str) -> Iterator[OurJournal]:
     """Open a journal that is there; ``""`` stands for the user's own.
 
     Raises:
@@ -88,9 +112,9 @@ def read(path: str) -> Iterator[SQLiteJournal]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[SQLiteJournal]:
+def _opened(path: Path) -> Iterator[OurJournal]:
     try:
-        journal = SQLiteJournal(path)
+        journal = OurJournal(path)
     except ValueError as error:  # a NUL character, which no file has in its name
         raise JournalFileError(str(path), str(error)) from error
     with journal:

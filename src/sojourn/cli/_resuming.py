@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sojourn.backends import CommandBackend, CommandJob
 from sojourn.cli import _batches, _kept, _running
 from sojourn.cli._batches import BATCH, Kept, batch_of
+from sojourn.cli._kept import OurJournal
 from sojourn.cli._running import View
 from sojourn.cli._terminal import RefusalError, in_one_line, inert, say
 from sojourn.errors import JournalError, SojournError
@@ -18,14 +19,21 @@ from sojourn.lifecycle import JobStatus
 _OPEN = [status.value for status in JobStatus if not status.is_final]
 
 
-def left(journal: SQLiteJournal, name: str | None) -> tuple[list[Kept], bool]:
+def left(
+    journal: OurJournal, name: str | None, *, take_over: bool = False
+) -> tuple[list[Kept], bool]:
     """Return the batches that nobody looks after, oldest first, or the one that is named, and whether all can be read.
+
+    Args:
+        journal: Where they are.
+        name: Which is meant.
+        take_over: Whether the owner of that is gone, if it cannot be seen from here.
 
     Raises:
         RefusalError: The one that is named is over, or looked after, or no batch.
     """
     if name is not None:
-        return [_named(journal, name)], True
+        return [_named(journal, name, take_over=take_over)], True
     found = _kept.ask(journal, status=_OPEN, backend=BATCH)
     complete = not _kept.tell_of_damaged(found.damaged)
     batches: list[Kept] = []
@@ -40,8 +48,16 @@ def left(journal: SQLiteJournal, name: str | None) -> tuple[list[Kept], bool]:
         if owner is None:
             batches.append(kept)
         else:
-            say(f"sojourn: batch {kept.batch_id} is looked after by {owner}\n", sys.stderr)
+            way = "" if owner.seen else f"; {_way_out(kept)}"
+            say(f"sojourn: batch {kept.batch_id} is looked after by {owner}{way}\n", sys.stderr)
     return batches, complete
+
+
+def _way_out(kept: Kept) -> str:
+    return (
+        "if docker ps, podman ps or whatever runs your containers shows it no more, "
+        f"sojourn resume {kept.batch_id} --take-over goes on without it"
+    )
 
 
 def tell_of_one(batch_id: str, error: SojournError) -> None:
@@ -49,7 +65,7 @@ def tell_of_one(batch_id: str, error: SojournError) -> None:
     say(f"sojourn: batch {inert(batch_id)}: {in_one_line(str(error))}\n", sys.stderr)
 
 
-def _named(journal: SQLiteJournal, name: str) -> Kept:
+def _named(journal: OurJournal, name: str, *, take_over: bool) -> Kept:
     job = _kept.find(journal, name).job
     batch_id = batch_of(job)
     if not batch_id:
@@ -59,9 +75,24 @@ def _named(journal: SQLiteJournal, name: str) -> Kept:
     kept = Kept.old(journal, batch_id)
     if kept.job.state.is_final:
         raise RefusalError(f"batch {batch_id} is over, it is {kept.job.state.name}; run it again")
-    if owner := kept.owner():
-        raise RefusalError(f"batch {batch_id} is looked after by {owner}; let it, or stop that")
+    owner = kept.owner()
+    if owner is not None and not owner.seen and take_over:
+        journal.give_up(owner.name)
+        owner = kept.owner()
+    if owner is not None:
+        way = "let it, or stop that" if owner.seen else _way_out(kept)
+        raise RefusalError(f"batch {batch_id} is looked after by {owner}; {way}")
     return kept
+
+
+def hint(journal: SQLiteJournal, job: KeptJob) -> str:
+    """Return what helps if whoever was asked to cancel a job does not answer; ``""`` if there is nothing."""
+    batch_id = batch_of(job)
+    if not batch_id:
+        return ""
+    kept = Kept.old(journal, batch_id)
+    owner = kept.owner()
+    return "" if owner is None or owner.seen else f"; {owner}, looks after it; {_way_out(kept)}"
 
 
 def go_on(kept: Kept, slots: int | None, views: Sequence[View]) -> _running.Batch:
