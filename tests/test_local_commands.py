@@ -408,6 +408,12 @@ def test_a_program_is_looked_for_where_its_command_runs(
     assert backend.run(["./saw"], cwd="shed").result(PATIENCE).exit_code == 0
 
 
+def test_a_timeout_beyond_all_numbers_never_comes(backend: CommandBackend) -> None:
+    job = backend.run(["true"], timeout=10**400)
+
+    assert job.result(timeout=PATIENCE).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [

@@ -166,13 +166,24 @@ class Looking(Submitting):
             logger.warning("job %r: polls fail: %r", self._sj_id, error)
 
 
-def duration(name: str, seconds: object) -> float:
-    """Return ``seconds`` if they are a number of seconds that makes sense."""
+def duration(name: str, seconds: object, *, past: bool = False) -> float:
+    """Return a number of seconds that makes sense.
+
+    Args:
+        name: What it is called.
+        seconds: What was given.
+        past: Whether it may be below 0.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is below 0, or not a number of anything.
+    """
     if not isinstance(seconds, int | float) or isinstance(seconds, bool):
         raise TypeError(f"{name} must be a number of seconds, not {seconds!r:.80}")
-    if math.isnan(seconds) or (name == "wait" and seconds < 0):
-        raise ValueError(f"{name} must be a number of seconds, 0 or more, not {seconds!r}")
     try:
-        return float(seconds)
+        number = float(seconds)
     except OverflowError:
-        return math.inf
+        number = math.inf if seconds > 0 else -math.inf
+    if math.isnan(number) or (number < 0 and not past):
+        raise ValueError(f"{name} must be a number of seconds, 0 or more, not {seconds!r:.80}")
+    return number

@@ -219,6 +219,6 @@ class Waiting(Finding, Generic[T]):
 
 
 def _deadline(timeout: float | None) -> float | None:
-    if timeout is None or (seconds := duration("timeout", timeout)) == math.inf:
+    if timeout is None or (seconds := duration("timeout", timeout, past=True)) == math.inf:
         return None
     return _clock.monotonic() + max(seconds, 0.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,6 @@ __all__ = [
     "check_env",
     "check_word",
     "find_program",
-    "seconds_of",
     "whole_number",
 ]
 
@@ -36,22 +34,6 @@ def whole_number(name: str, value: object) -> int:
     if value < 1:
         raise ValueError(f"{name} must be 1 or more, not {value}")
     return value
-
-
-def seconds_of(what: str, seconds: object) -> float | None:
-    """Return a number of seconds that makes sense, or ``None``.
-
-    Raises:
-        TypeError: It is no number.
-        ValueError: It is negative, or not a number of anything.
-    """
-    if seconds is None:
-        return None
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-        raise TypeError(f"{what} must be a number of seconds, not {seconds!r:.80}")
-    if math.isnan(seconds) or seconds < 0:
-        raise ValueError(f"{what} must be a number of seconds, 0 or more, not {seconds!r}")
-    return float(seconds)
 
 
 def check_command(command: object) -> tuple[str, ...]:

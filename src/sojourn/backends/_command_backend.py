@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sojourn.backends._checks import Word, check_word, seconds_of, whole_number
+from sojourn._looking import duration
+from sojourn.backends._checks import Word, check_word, whole_number
 from sojourn.backends._command_slots import LEFT, CommandSlot, left_group, lost, tell_end, was_begun
 from sojourn.backends._commands import CommandJob
 from sojourn.backends._left import LeftGroup, read_exit
@@ -76,7 +77,7 @@ class CommandBackend(Slots[CommandJob]):
         if not hasattr(os, "killpg"):
             raise CannotRunError("a command backend", "this system has no process groups")
         super().__init__(whole_number("slots", slots), journal)
-        self._grace = seconds_of("grace", grace) or 0.0
+        self._grace = duration("grace", grace)
         self.folder: Path = _make_folder(folder)
         if folder is None:
             self._holdings.on_leaving(partial(shutil.rmtree, self.folder, ignore_errors=True))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from sojourn._looking import duration
 from sojourn.backends._checks import (
     Word,
     check_command,
@@ -17,7 +18,6 @@ from sojourn.backends._checks import (
     check_env,
     check_word,
     find_program,
-    seconds_of,
 )
 from sojourn.backends._slots import LocalJob
 from sojourn.errors import CannotRunError
@@ -87,7 +87,7 @@ class CommandJob(LocalJob[CommandResult]):
         self.name: str = Path(self.command[0]).name if name is None else name
         self.cwd: Path | None = None if cwd is None else Path(check_word(cwd, "cwd"))
         self.env: dict[str, str] | None = None if env is None else check_env(env)
-        self.timeout: float | None = seconds_of("timeout", timeout)
+        self.timeout: float | None = None if timeout is None else duration("timeout", timeout)
         own = None if folder is None else Path(check_word(folder, "folder")).absolute()
         self._folder: Path = own or backend.folder / folder_name(job_id)
         self.pid: int | None = None

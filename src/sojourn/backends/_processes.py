@@ -19,7 +19,8 @@ from multiprocessing import connection, process, spawn
 from pathlib import Path
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
-from sojourn.backends._checks import seconds_of, whole_number
+from sojourn._looking import duration
+from sojourn.backends._checks import whole_number
 from sojourn.backends._functions import FunctionJob, lost, name_of
 from sojourn.backends._groups import Group, describe_exit
 from sojourn.backends._keeper import Keeper
@@ -89,8 +90,8 @@ class ProcessBackend(Slots[FunctionJob[Any]]):
                 "put what starts jobs under if __name__ == '__main__':",
             )
         super().__init__(whole_number("workers", workers), journal)
-        self._timeout = seconds_of("timeout", timeout)
-        self._grace = seconds_of("grace", grace) or 0.0
+        self._timeout = None if timeout is None else duration("timeout", timeout)
+        self._grace = duration("grace", grace)
 
     def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> FunctionJob[T]:
         """Submit ``function(*args, **kwargs)``.

@@ -44,15 +44,6 @@ class Box:
         """The greatest y in the box."""
         return self.y + self.height / 2
 
-    def overlaps(self, other: Box) -> bool:
-        """Return whether the two boxes share more than their borders."""
-        return (
-            self.left < other.right
-            and other.left < self.right
-            and self.top < other.bottom
-            and other.top < self.bottom
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class PlacedNode:
