@@ -13,7 +13,6 @@ import secrets
 import threading
 import time
 import weakref
-from contextlib import suppress
 from itertools import count
 from queue import SimpleQueue
 from types import TracebackType
@@ -22,6 +21,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 from sojourn import _clock
 from sojourn._handle import SENT, logger
 from sojourn._waiting import T
+from sojourn.backends._hearing import listen
 from sojourn.backends._holdings import Holdings
 from sojourn.backends._keeper import Keeper
 from sojourn.backends._taking_up import TakenUp, claim
@@ -38,9 +38,6 @@ C_contra = TypeVar("C_contra", bound=BaseJob[Any], contravariant=True)
 #: Seconds that a wait sleeps at most. A signal that comes just before a thread falls asleep does not wake it, and
 #: Ctrl-C is heard when it wakes.
 NAP = 0.1
-
-#: Seconds between two looks for requests of other processes.
-LISTENING = 0.25
 
 
 class LocalJob(TakenUp[T], BaseJob[T]):
@@ -196,7 +193,7 @@ class Slots(Generic[J]):
             self._queue.put(job)
         if job._sj_book() is not None and not self._listening:
             self._listening = True
-            _listen(weakref.ref(self), self._keeper)
+            listen(weakref.ref(self), self._keeper)
 
     def _check_open(self, job_id: str) -> None:
         """Refuse a job of this name if it cannot be taken."""
@@ -255,18 +252,6 @@ class Slots(Generic[J]):
     def _is_still_to_do(self, job: J) -> bool:
         """Settle a job that was just taken up, if there is nothing more to be done."""
         raise NotImplementedError
-
-    def _hear_requests(self) -> None:
-        """Carry out what other processes have asked for in the journal."""
-        try:
-            books = [book for job in self.jobs if (book := job._sj_book()) is not None]
-            for journal in {id(book.journal): book.journal for book in books}.values():
-                for job_id in journal.cancel_requests():
-                    job = self._open.get(job_id)
-                    if job is not None and not job.cancel_requested:
-                        job.cancel()
-        except Exception as error:  # noqa: BLE001  # the next look may succeed
-            logger.warning("%s: its journal cannot be looked at: %r", self.kind, error)
 
     # For backends.
 
@@ -373,20 +358,6 @@ def _serve(queue: SimpleQueue[Any], holdings: Holdings) -> None:
     if slot is not None:
         slot.close()
     holdings.leave()
-
-
-def _listen(backend: weakref.ref[Slots[Any]], keeper: Keeper) -> None:
-    """Look now and then whether another process has asked to cancel a job of this backend."""
-
-    def look() -> None:
-        found = backend()
-        if found is not None:
-            found._hear_requests()
-            keeper.remind(look, LISTENING)
-
-    with suppress(RuntimeError):  # an interpreter that exits starts no thread, and ends them all
-        keeper.start()
-    keeper.remind(look, LISTENING)
 
 
 def _let_go(queue: SimpleQueue[Any], holdings: Holdings) -> None:
