@@ -57,6 +57,26 @@ class TestAwaiting:
 
         assert run(scenario) == (42, 42)
 
+    @pytest.mark.parametrize("state", FINALS)
+    def test_of_a_job_that_is_over_asks_in_no_thread(
+        self, monkeypatch: pytest.MonkeyPatch, state: str
+    ) -> None:
+        def no_thread(*_: Any) -> None:
+            raise AssertionError("a thread was asked")
+
+        async def scenario() -> Any:
+            return await job
+
+        monkeypatch.setattr("sojourn._async._apart", no_thread)
+        job = pushed("RUNNING")
+        if state == "DONE":
+            job.finish(result=42)
+            assert run(scenario) == 42
+        else:
+            job.observe(state)
+            with pytest.raises((JobFailedError, JobCancelledError)):
+                run(scenario)
+
     @pytest.mark.parametrize("where", ["in the loop", "in a thread"])
     def test_gives_the_result_of_a_job_that_is_pushed(self, where: str) -> None:
         async def scenario() -> Any:

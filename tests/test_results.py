@@ -34,7 +34,30 @@ def over(*fetch: Any) -> tuple[Fetched, Backend]:
     return job, backend
 
 
+def handed_over() -> Any:
+    """Make a job that is submitted by a hook, and then pushed."""
+
+    class HandedOver(BaseJob[Any]):
+        def _submit(self) -> str:
+            return "n-1"
+
+    job = HandedOver(None, "j-1")
+    job.submit()
+    return job
+
+
 class TestOfAJobThatIsDone:
+    def test_is_given_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        clock = manual_clock(monkeypatch)
+        job = handed_over()
+        job.start()
+        job.finish(result=42)
+        began = clock.now
+
+        assert job.result() == 42
+
+        assert clock.now == began
+
     def test_is_fetched_once_and_is_the_same_every_time(self) -> None:
         result = ["counts"]
         job, backend = over(result)
@@ -296,6 +319,18 @@ class TestOfAJobThatIsNotOver:
         assert isinstance(late.value, TimeoutError)
         assert isinstance(late.value, SojournError)
         assert job.state is BaseJob.RUNNING
+
+    def test_is_a_timeout_at_the_deadline_where_nothing_is_polled(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clock = manual_clock(monkeypatch)
+        job = handed_over()
+        began = clock.now
+
+        with pytest.raises(JobTimeoutError):
+            job.result(0.5)
+
+        assert clock.now == pytest.approx(began + 0.5)
 
     @pytest.mark.parametrize("timeout", ["5", float("nan"), True, []], ids=repr)
     def test_is_a_mistake_if_the_timeout_makes_no_sense(self, timeout: Any) -> None:

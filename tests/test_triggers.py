@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 import threading
 from collections.abc import Callable, Iterator
@@ -523,6 +524,22 @@ class TestPayloads:
         assert job.history == before
         assert job.settle() is True
 
+    def test_a_method_shows_what_it_takes_and_where_it_is_from(self) -> None:
+        job = Ending(None, "j-1")
+        shown = {
+            name: inspect.signature(getattr(job, name)) for name in ("start", "finish", "fail")
+        }
+
+        assert {name: [*each.parameters] for name, each in shown.items()} == {
+            "start": [],
+            "finish": ["result"],
+            "fail": ["error"],
+        }
+        assert job.complete.__name__ == "complete"
+        assert job.complete.__qualname__ == "Ending.complete"
+        assert job.complete.__module__ == __name__
+        assert job.complete.__doc__ == "Fire 'complete': RUNNING -> DONE."
+
     def test_a_job_that_is_not_in_error_has_none(self) -> None:
         job = running(Pushed)
 
@@ -834,6 +851,7 @@ class TestReentrance:
         assert job.start() is True
 
         assert [type(outcome) for outcome in job.outcomes] == [ReentrantTransitionError]
+        assert "before its own change" in str(job.outcomes[0])
         assert [entry.trigger for entry in job.history] == ["submit", "prepare", "start"]
 
     @pytest.mark.parametrize(
@@ -879,6 +897,32 @@ class TestReentrance:
 
         assert job.state is BaseJob.DONE
 
+    def test_a_step_that_did_not_come_about_does_not_forbid_the_next_one(self) -> None:
+        class Stubborn(BaseJob[Any]):
+            start = Transition(Q, R, after="_go_on")
+            skip = Transition(R, D, conditions="_never", before="_trip")
+            finish = Transition(R, D, before="_trip")
+
+            def _never(self, event: Any) -> bool:
+                return False
+
+            def _trip(self, event: Any) -> None:
+                raise ValueError("tripped")
+
+            def _go_on(self, event: Any) -> None:
+                assert self.skip() is False
+                for trip in (self.finish, lambda: self.observe("DONE")):
+                    with pytest.raises(ValueError, match="tripped"):
+                        trip()
+                self.fail("text")
+
+        job = Stubborn(None, "j-1")
+        job.submit()
+
+        assert job.start() is True
+
+        assert [entry.dest for entry in job.history] == ["QUEUED", "RUNNING", "ERROR"]
+
     @pytest.mark.parametrize("place", PLACES)
     @pytest.mark.parametrize("deed", FIRING)
     def test_firing_another_job_is_refused_everywhere(self, place: str, deed: str) -> None:
@@ -916,10 +960,40 @@ class TestReentrance:
         assert job.start() is True
 
         assert [type(outcome) for outcome in job.outcomes] == [ReentrantTransitionError]
+        assert "may not command, poll or wait" in str(job.outcomes[0])
         assert job.state is BaseJob.RUNNING
         assert backend.asked == before
         assert not job.cancel_requested
         assert not other.cancel_requested
+
+    @pytest.mark.parametrize("whose", ["its own", "another"])
+    def test_fetching_a_result_is_refused_even_of_a_job_that_is_over(self, whose: str) -> None:
+        backend, outcomes = Backend(fetch_result=["the result"]), list[Any]()
+        other = Remote(backend, "other")
+        other.observe("DONE")
+
+        class Hasty(Remote):
+            finish = Transition(R, D, after="_look")
+
+            def _look(self, event: Any) -> None:
+                with pytest.raises(ReentrantTransitionError, match="may not command") as refused:
+                    (self if whose == "its own" else other).result()
+                outcomes.append(refused.value)
+
+        Hasty(backend, "j-1").observe("DONE")
+
+        assert len(outcomes) == 1
+        assert backend.asked == []
+
+    @pytest.mark.parametrize("place", PLACES)
+    def test_listening_to_another_job_is_refused_everywhere(self, place: str) -> None:
+        job, other = Reentrant(), Pushed(None, "other")
+        job.deeds[place] = lambda _: other.add_callback(print)
+
+        assert job.start() is True
+
+        assert [type(outcome) for outcome in job.outcomes] == [ReentrantTransitionError]
+        assert "would deadlock" in str(job.outcomes[0])
 
     @pytest.mark.parametrize("place", PLACES)
     def test_reading_is_free_everywhere(self, place: str) -> None:

@@ -198,8 +198,8 @@ class Firing(Keeping):
         """Keep the step where that outlives us, then publish it with a single store."""
         last = self._sj_last
         if plan.new_attempt:
-            more = more or ("trigger", False, None, NOT_GIVEN, 0)
-            more = (*more[:4], attempt_of(last) + 1)
+            said = ("trigger", False, None, NOT_GIVEN) if more is None else more[:4]
+            more = (*said, attempt_of(last) + 1)
         record: Record = (plan.dest, at, plan.trigger, last, more)
         watch = self._sj_watch
         if watch is not None and watch.book is not None:
