@@ -754,7 +754,7 @@ class LeavesAThread(Pumped):
         def pump() -> None:
             told = 0
             while True:
-                over = self.state.is_final
+                over = self.status().is_final
                 for entry in self.history[told:]:
                     told = entry.number
                     with suppress(RuntimeError):  # the loop was closed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from contextlib import suppress
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from sojourn.errors import BackendError, UnknownStatusError
 from sojourn.lifecycle import JobStatus
 from sojourn.testing._doubles import Background, WatchedLock
+from sojourn.testing._stacks import place_of
 from sojourn.testing._stage import Stage, raised
 
 __all__ = ["SCENARIOS"]
@@ -167,6 +169,9 @@ def a_hook_is_asked_without_the_lock(stage: Stage) -> None:
         ("cancel", "cancel", "status"),
     ):
         job = stage.new() if verb == "submit" else stage.at("QUEUED")
+        # One that does not return when it is made alone waits for nobody.
+        stage.outcome(f"{another}()", getattr(job, another))
+        job = stage.new() if verb == "submit" else stage.at("QUEUED")
         others: list[str] = []
         sign = threading.Event()
         job._sj_lock = WatchedLock(job._sj_lock, sign)
@@ -182,9 +187,11 @@ def a_hook_is_asked_without_the_lock(stage: Stage) -> None:
                 came.append(another)
                 sign.set()
 
-            Background(other)
+            thread = Background(other).thread
             gave = sign.wait(OWN_LOCK)  # it came through, or has to wait for the lock
-            others.append("" if len(came) == 2 else THE_LOCK if gave else ITS_OWN_LOCK)
+            place = place_of(sys._current_frames().get(thread.ident or 0))
+            waits = THE_LOCK if gave else f"{ITS_OWN_LOCK}, {place}"
+            others.append("" if len(came) == 2 else waits)
 
         stage.desk.meanwhile = meanwhile
         text = f"{verb}(), and meanwhile another thread calls add_callback() and {another}()"
@@ -193,7 +200,7 @@ def a_hook_is_asked_without_the_lock(stage: Stage) -> None:
             continue  # the backend was not asked, which is another promise
         asked = f"the backend is asked to {question}, and the other thread goes on"
         # Whoever waits for a lock of the author's would do so in the kit's own thread, for ever.
-        stage.ledger.stuck = ITS_OWN_LOCK in others
+        stage.ledger.stuck = others[0].startswith(ITS_OWN_LOCK)
         stage.expect("hooks-run-unlocked", others == [""], asked, others[0])
 
 

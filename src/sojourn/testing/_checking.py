@@ -14,14 +14,15 @@ from sojourn.errors import SojournError
 from sojourn.job import BaseJob
 from sojourn.testing import _asking, _awaiting, _in_asyncio, _keeping, _own_hooks
 from sojourn.testing._calls import HOOKS
-from sojourn.testing._exhaustive import commands, exhaust, moves
+from sojourn.testing._exhaustive import commands, exhaust, moves, said
 from sojourn.testing._no_time import no_time_passes
 from sojourn.testing._overlapping import overlap
-from sojourn.testing._report import BrokenPromiseError, Ledger, Report
+from sojourn.testing._report import LEFT_OUT, BrokenPromiseError, Ledger, Report
 from sojourn.testing._stage import CannotPlayError, Stage
-from sojourn.testing._subject import Expected, Setup, Subject
+from sojourn.testing._subject import Expected, FactoryError, Setup, Subject
+from sojourn.testing._watching import HangError, watched
 
-__all__ = ["SCENARIOS", "Tier", "check_job_class", "parts", "quiet"]
+__all__ = ["SCENARIOS", "Tier", "check_job_class", "parts", "play", "prove", "quiet"]
 
 Tier = Literal["quick", "ci"]
 
@@ -58,14 +59,15 @@ def check_job_class(
     What should happen is worked out from ``expected`` or from the declared edges, never by the
     code under test. The kit puts hooks of its own in the place of the class's, so that no backend
     is needed, and no real one is asked; where a factory gives a `ScriptedBackend`, the class's own
-    hooks run, too.
+    hooks run, too. All this happens in a thread of the kit's, with the context variables of the
+    caller; a call that does not return within ten seconds is given up, and ends the report.
 
     Args:
         cls: The class.
         factory: Makes a new job with every call; without it, ``cls(ScriptedBackend(), "job-1")``.
         expected: ``{(state, trigger): dest}``, by hand; a sequence of destinations for branches.
         tier: ``"quick"`` or ``"ci"``.
-        progress: Told what is being done.
+        progress: Told what is being done, in the thread of the caller.
 
     Returns:
         A report: ``.ok``, ``.findings``, ``.errors``, and as a text for people.
@@ -74,7 +76,7 @@ def check_job_class(
         TypeError: ``cls`` is not a job class, ``factory`` cannot be called, ``expected`` is no table.
         ValueError: ``expected`` names states that the class does not have, or lacks what every class
             has (``submit``, ``fail`` and ``cancel``); no such tier.
-        FactoryError: The factory fails, or does not make new jobs.
+        FactoryError: The factory fails, does not return, or does not make new jobs.
 
     Example:
         >>> from sojourn import BaseJob
@@ -90,13 +92,8 @@ def check_job_class(
     """
     if tier not in get_args(Tier):
         raise ValueError(f"tier is 'quick' or 'ci', not {tier!r:.80}")
-    began, ledger = time.perf_counter(), Ledger()
-    subject = Subject(cls, factory, expected)
-    tell = progress or (lambda _: None)
-    with quiet():
-        for name, part in parts(subject, tier):
-            tell(name)
-            part(ledger)
+    began = time.perf_counter()
+    ledger = prove(lambda: Subject(cls, factory, expected), tier, progress)
     return Report(
         cls.__name__,
         tier,
@@ -112,6 +109,40 @@ def check_job_class(
     )
 
 
+def prove(
+    choose: Callable[[], Subject], tier: Tier, progress: Callable[[str], object] | None = None
+) -> Ledger:
+    """Do everything that a tier does, and return what was found.
+
+    Args:
+        choose: Looks at the class, and makes the first jobs of it.
+        tier: ``"quick"`` or ``"ci"``.
+        progress: Told what is being done.
+
+    Raises:
+        FactoryError: No job can be made, or the call for it does not return.
+    """
+    ledger, subjects = Ledger(), list[Subject]()
+
+    def work(tell: Callable[[str], object]) -> None:
+        with quiet():
+            subjects.append(choose())
+            for name, part in parts(subjects[0], tier):
+                tell(name)
+                part(ledger)
+
+    try:
+        watched(work, progress or (lambda _: None))
+    except HangError as error:
+        if not subjects:
+            raise FactoryError(
+                f"no job can be made: {error}, at {error.stack[-1]}; "
+                "give a factory that makes a new job with every call, at once"
+            ) from error
+        ledger.hangs(tuple(map(said, ledger.doing)), error, error.stack)
+    return ledger
+
+
 Part = tuple[str, Callable[[Ledger], object]]
 
 
@@ -123,7 +154,7 @@ def parts(subject: Subject, tier: Tier) -> Iterator[Part]:
 
 def _unless_stuck(part: Callable[[Ledger], object], ledger: Ledger) -> None:
     if ledger.stuck:
-        ledger.note("the rest is not looked at, because it could take for ever; mend this first")
+        ledger.note(LEFT_OUT)
     else:
         part(ledger)
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import pytest
 
 from sojourn.job import BaseJob
-from sojourn.testing._checking import Tier, parts, quiet
+from sojourn.testing._checking import Tier, prove
 from sojourn.testing._promises import PROMISES
-from sojourn.testing._report import Ledger
+from sojourn.testing._report import LEFT_OUT, Ledger
 from sojourn.testing._requirements import Unskippable, is_skipped
 from sojourn.testing._subject import Expected, Subject
 
@@ -63,20 +63,21 @@ class JobConformance(metaclass=Unskippable):
             if not hasattr(cls, "job_class"):
                 raise TypeError(f"{cls.__name__} has no job_class; write job_class = YourJob")
             own = cls.make_job is not JobConformance.make_job
-            ledger = Ledger()
-            subject = Subject(self.job_class, self.make_job if own else None, self.expected)
-            with quiet():
-                for _, part in parts(subject, self.tier):
-                    part(ledger)
+            factory = self.make_job if own else None
+            ledger = prove(lambda: Subject(self.job_class, factory, self.expected), self.tier)
             cls._sj_ledger = ledger
         return ledger
 
     @pytest.mark.parametrize("promise", PROMISES)
     def test_promise(self, promise: str) -> None:
         """Find no way to break the promise."""
-        found = [str(each) for each in self._look().findings.values() if each.promise == promise]
+        ledger = self._look()
+        found = [str(each) for each in ledger.findings.values() if each.promise == promise]
         if found:
             pytest.fail("\n\n".join(found), pytrace=False)
+        if ledger.stuck:
+            reasons = map(str, (*ledger.errors.values(), *ledger.findings.values()))
+            pytest.fail("\n\n".join([f"{promise}: {LEFT_OUT}", *reasons]), pytrace=False)
 
     def test_no_error_on_the_way(self) -> None:
         """Find no error in the code of the class that nobody asked for."""

@@ -121,6 +121,7 @@ class _Exhaustion:
         """Return a new job in a world, as far as that works again."""
         job, desk = self.setup.make()
         self.ledger.jobs += 1
+        self.ledger.doing = way
         try:
             for call in way:  # all of these were tried before
                 call.make(job, desk)
@@ -142,7 +143,7 @@ class _Exhaustion:
         self.asked.add(world)
         for trigger in (*self.setup.subject.sketch.triggers, "no_such_trigger"):
             answers = {turn.answer is True for turn in self.model.trigger(world, trigger)}
-            path = (*map(said, way), f"may({trigger!r})")
+            path = self.ledger.doing = (*map(said, way), f"may({trigger!r})")
             try:
                 may = job.may(trigger)
             except Exception as error:  # noqa: BLE001  # whatever an author's code raises
@@ -182,6 +183,7 @@ def judge(
         What came of it, if it may; ``None`` if a promise is broken, or the author's code failed.
     """
     allowed = call.allowed(setup.model, world)
+    ledger.doing = path
     before, asked, odd = job.history, len(desk.asked), _contradictions(job)
     ledger.calls += 1
     wrong: tuple[str, str, str] | None

@@ -21,6 +21,7 @@ from sojourn.testing._no_time import BoundedClock, no_time_passes
 from sojourn.testing._report import BrokenPromiseError
 from sojourn.testing._stacks import place_of
 from sojourn.testing._stage import Stage
+from sojourn.testing._watching import interrupt
 
 __all__ = ["SIGN", "Played", "in_a_loop"]
 
@@ -217,6 +218,7 @@ def in_a_loop(
         BrokenPromiseError: The loop was blocked.
     """
     stage.path.append(text)
+    stage.ledger.doing = stage.path
     stage.ledger.calls += 1
     clock = _LoopClock()
     for push in pushes:
@@ -249,6 +251,7 @@ def _ended(loop: _Loop, scenario: Callable[[], Coroutine[Any, Any, Any]]) -> Any
         return background.outcome()
     frame = sys._current_frames().get(loop.clock.thread or 0)
     loop.clock.blocked = f"the loop's own thread hangs, {place_of(frame)}"
+    interrupt(background.thread)
     return None
 
 

@@ -209,7 +209,9 @@ def lie(subject: Subject, ledger: Ledger, *, plays: int = 200) -> None:
     ) -> None:
         ledger.jobs += 1
         ledger.calls += 1 + len(deeds)
-        _Play(setup, wrong, end).run(deeds, plans)
+        playing = _Play(setup, wrong, end)
+        ledger.doing = playing.path
+        playing.run(deeds, plans)
 
     try:
         play()

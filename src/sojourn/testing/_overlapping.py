@@ -25,6 +25,7 @@ from sojourn.testing._model import World
 from sojourn.testing._report import Ledger
 from sojourn.testing._stage import Stage
 from sojourn.testing._subject import Setup, Subject
+from sojourn.testing._watching import interrupt
 
 __all__ = ["overlap", "races"]
 
@@ -64,6 +65,9 @@ class _Schedule:
             self._threads[0].join(PATIENCE)
             if self.stopped:
                 self._threads[1].join(PATIENCE)
+        for thread in self._threads:
+            if thread.is_alive():
+                interrupt(thread)
 
     def _run(self, number: int) -> None:  # pragma: no cover  # its own tracer hides it from others
         if number == 0:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from textwrap import indent
+from typing import Any, Final
 
 from sojourn.testing._promises import PROMISES
 
-__all__ = ["BrokenPromiseError", "Finding", "FoundError", "Ledger", "Problem", "Report"]
+__all__ = [
+    "LEFT_OUT",
+    "BrokenPromiseError",
+    "Finding",
+    "FoundError",
+    "Ledger",
+    "Problem",
+    "Report",
+]
+
+#: Noted where something could take for ever.
+LEFT_OUT: Final = "the rest is not looked at, because it could take for ever; mend this first"
 
 
 @dataclass(frozen=True)
@@ -54,17 +67,20 @@ class Problem:
         path: What was done.
         error: What was raised.
         place: Where, as ``file:line in function``.
+        stack: For a call that never returned, all such places on the way there, the innermost last.
     """
 
     path: tuple[str, ...]
     error: BaseException = field(compare=False)
     place: str
+    stack: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Say what was raised, and where."""
+        called = "".join(f"  called at    {line}\n" for line in reversed(self.stack[:-1]))
         return (
             f"{type(self.error).__name__}: {self.error}\n"
-            f"  raised at    {self.place}\n"
+            f"  {'stands at ' if self.stack else 'raised at '}   {self.place}\n{called}"
             f"  while        {', then '.join(self.path) or 'making a job'}"
         )
 
@@ -176,7 +192,8 @@ class Ledger:
         worlds: Worlds (state, attempt, what became of the submission, …) that were reached.
         skipped: How many of them nothing was tried in, because there are too many for the tier.
         states: Names of states that a job has been in.
-        stuck: Whether a job was found to wait for itself, so that to go on could take for ever.
+        stuck: Whether something was found that could take for ever, so that the rest is left out.
+        doing: The path that is walked at the moment.
     """
 
     def __init__(self) -> None:
@@ -190,6 +207,7 @@ class Ledger:
         self.skipped = 0
         self.states: set[str] = set()
         self.stuck = False
+        self.doing: Iterable[Any] = ()
 
     def broken(self, promise: str, path: tuple[str, ...], expected: str, happened: str) -> None:
         """Note a broken promise; of one kind, the first is kept and the others are counted."""
@@ -214,6 +232,13 @@ class Ledger:
             place = f"{code.co_filename}:{trace.tb_lineno} in {code.co_name}"
             trace = trace.tb_next
         self.errors.setdefault(f"{place} {type(error).__name__}", Problem(path, error, place))
+
+    def hangs(self, path: tuple[str, ...], error: BaseException, stack: tuple[str, ...]) -> None:
+        """Note a call that never returned, after which nothing else can be looked at."""
+        self.stuck = True
+        place = stack[-1] if stack else "nowhere"
+        self.errors.setdefault(f"{place} hangs", Problem(path, error, place, stack))
+        self.note(LEFT_OUT)
 
     def note(self, text: str) -> None:
         """Note what could not be looked at."""

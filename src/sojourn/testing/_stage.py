@@ -69,6 +69,7 @@ class Stage:
     def do(self, text: str, call: Callable[[], Any]) -> Any:
         """Do something, and remember it; what it raises propagates."""
         self.path.append(text)
+        self.ledger.doing = self.path
         self.ledger.calls += 1
         return plain(self.job, call())
 

@@ -150,7 +150,7 @@ class JobMachine(RuleBasedStateMachine):
     def _sj_do(self, call: Call) -> None:
         """Make a call, and compare."""
         world, ledger = self._sj_now(), Ledger()
-        path = (*self.path, said(call))
+        path = self._sj_counts.doing = (*self.path, said(call))
         turn = judge(self._sj_setup, ledger, self.job, self.backend, world, call, path)
         self._sj_counts.calls += 1
         self._sj_counts.states.add(self.job.state.name)
@@ -231,10 +231,10 @@ def machine_for(
         ...         assert not (self.job.done() and self.job.running())
         >>> TestPrintWalk = PrintWalk.TestCase
     """
-    return _machine(Subject(cls, factory, expected))
+    return _machine(Subject(cls, factory, expected), Ledger())
 
 
-def _machine(subject: Subject) -> type[JobMachine]:
+def _machine(subject: Subject, ledger: Ledger) -> type[JobMachine]:
     setups = [
         Setup(subject, "without hooks", ()),
         Setup(subject, "with a backend that stops jobs", HOOKS),
@@ -243,7 +243,7 @@ def _machine(subject: Subject) -> type[JobMachine]:
     ]
     if subject.scripted and subject.own_hooks:
         setups.append(Setup(subject, "with hooks of its own", subject.own_hooks, own=True))
-    body = {"_sj_setups": setups, "_sj_counts": Ledger(), "_sj_calls": {}}
+    body = {"_sj_setups": setups, "_sj_counts": ledger, "_sj_calls": {}}
     return type(f"{subject.cls.__name__}Machine", (JobMachine,), body)
 
 
@@ -264,13 +264,10 @@ def quickly(max_examples: int, steps: int = 50) -> settings:
 
 def walk(subject: Subject, ledger: Ledger, *, walks: int = 150, steps: int = 25) -> None:
     """Walk with jobs of a class, and note the first thing that is found, by a short way."""
-    machine = _machine(subject)
+    machine = _machine(subject, ledger)
     try:
         run_state_machine_as_test(machine, settings=quickly(walks, steps))
     except FoundError as found:
         ledger.found(found.finding)
     except Exception as error:  # noqa: BLE001  # whatever an author's code raises
         ledger.failed(("a walk",), error)
-    ledger.calls += machine._sj_counts.calls
-    ledger.jobs += machine._sj_counts.jobs
-    ledger.states |= machine._sj_counts.states
