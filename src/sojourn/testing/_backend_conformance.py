@@ -24,11 +24,11 @@ from sojourn.lifecycle import JobStatus
 from sojourn.testing._backend_stage import BackendStage, children, descriptors, fork
 from sojourn.testing._requirements import (
     Requirements,
-    is_skipped,
     needs_of,
     promise_of,
     promises,
 )
+from sojourn.testing._unskippable import is_skipped
 
 __all__ = ["BackendConformance"]
 

@@ -15,8 +15,9 @@ import pytest
 
 from sojourn.errors import SojournError
 from sojourn.job import BaseJob
-from sojourn.testing._requirements import Requirements, Unskippable
+from sojourn.testing._requirements import Requirements
 from sojourn.testing._subject import FactoryError
+from sojourn.testing._unskippable import Unskippable, keep_unskipped
 
 __all__ = ["BackendStage", "children", "descriptors", "fork"]
 
@@ -35,6 +36,10 @@ class BackendStage(metaclass=Unskippable):
         for name in ("make_backend", "succeed", "fail", "hold"):
             if name in vars(cls):
                 setattr(cls, name, _looked_at(vars(cls)[name]))
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """See to it that none is skipped; pytest calls this before it runs them."""
+        keep_unskipped(metafunc.config)
 
     def make_backend(self, slots: int) -> Any:
         """Return a new backend with so many slots, if it `queues`."""

@@ -10,8 +10,8 @@ from sojourn.job import BaseJob
 from sojourn.testing._checking import Tier, prove
 from sojourn.testing._promises import PROMISES
 from sojourn.testing._report import LEFT_OUT, Ledger
-from sojourn.testing._requirements import Unskippable, is_skipped
 from sojourn.testing._subject import Expected, Subject
+from sojourn.testing._unskippable import Unskippable, is_skipped, keep_unskipped
 
 __all__ = ["JobConformance"]
 
@@ -50,6 +50,10 @@ class JobConformance(metaclass=Unskippable):
                 raise TypeError(
                     f"{cls.__name__} does without {name}, which every class must pass; let it run"
                 )
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """See to it that none is skipped; pytest calls this before it runs them."""
+        keep_unskipped(metafunc.config)
 
     def make_job(self) -> BaseJob[Any]:
         """Return a new job; override this where a class is made with more than a backend and an id."""

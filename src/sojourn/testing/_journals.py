@@ -21,6 +21,7 @@ from sojourn.history import Anomaly, Birth, Change, Entry, PackedResult, replay
 from sojourn.job import BaseJob
 from sojourn.lifecycle import JobStatus, Transition
 from sojourn.testing._doubles import Background
+from sojourn.testing._unskippable import keep_unskipped
 
 __all__ = ["JournalConformance", "StoredEntry", "StoredJob"]
 
@@ -127,6 +128,10 @@ class JournalConformance:
     """
 
     durable = True
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """See to it that none is skipped; pytest calls this before it runs them."""
+        keep_unskipped(metafunc.config)
 
     def make_journal(self, folder: Path) -> Any:
         """Return a journal that keeps what it keeps in ``folder``; the same one if asked again."""

@@ -12,8 +12,6 @@ from sojourn.testing._subject import FactoryError
 __all__ = [
     "BACKEND_PROMISES",
     "Requirements",
-    "Unskippable",
-    "is_skipped",
     "needs_of",
     "promise_of",
     "promises",
@@ -140,30 +138,3 @@ def promise_of(test: object) -> str | None:
 def needs_of(test: object) -> tuple[str, ...]:
     """Return the requirements that a test has."""
     return tuple(test._sj_promise[1]) if hasattr(test, "_sj_promise") else ()
-
-
-def is_skipped(cls: type) -> bool:
-    """Tell whether a test class is marked to be skipped, or to fail."""
-    marks = vars(cls).get("pytestmark", [])
-    return any(map(_skips, marks if isinstance(marks, list) else [marks]))
-
-
-def _skips(mark: Any) -> bool:
-    return mark.name in ("skip", "skipif", "xfail")
-
-
-class Unskippable(type):
-    """The type of test classes that no decorator skips."""
-
-    def __setattr__(cls, name: str, value: Any) -> None:
-        """Refuse the mark, which a decorator sets when the class is there.
-
-        Raises:
-            TypeError: It would skip the tests, or let them fail.
-        """
-        if name == "pytestmark" and any(map(_skips, value)):
-            raise TypeError(
-                f"{cls.__name__} is marked to be skipped, or to fail; its tests are the contract, "
-                "so take the mark away"
-            )
-        super().__setattr__(name, value)

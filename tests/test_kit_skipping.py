@@ -1,0 +1,130 @@
+"""A test of a contract that is skipped, or let fail, has failed, whoever did it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kit_gallery import Empty
+from sojourn.testing import JobConformance
+
+pytestmark = pytest.mark.once
+
+HEAD = """
+import pytest
+from sojourn import BaseJob
+from sojourn.journals.memory import MemoryJournal
+from sojourn.testing import BackendConformance, JobConformance, JournalConformance
+
+class Plain(BaseJob):
+    pass
+"""
+JOB = """
+class TestPlain(JobConformance):
+    job_class = Plain
+"""
+SKIPPED = {
+    "by a fixture of its own": JOB
+    + """
+    @pytest.fixture(autouse=True)
+    def only_on_tuesdays(self):
+        pytest.skip("it is Monday")
+""",
+    "by a fixture of its module": """
+@pytest.fixture(autouse=True, scope="module")
+def only_on_tuesdays():
+    pytest.skip("it is Monday")
+"""
+    + JOB,
+    "by a mark of its module": 'pytestmark = pytest.mark.skip("it is Monday")\n' + JOB,
+    "by the condition of a mark": 'pytestmark = pytest.mark.skipif(True, reason="it is Monday")\n'
+    + JOB,
+    "from within": JOB
+    + """
+    def make_job(self):
+        pytest.skip("it is Monday")
+""",
+    "from within a backend's": """
+class TestBackend(BackendConformance):
+    def make_backend(self, slots):
+        pytest.skip("it is Monday")
+""",
+    "from within a journal's": """
+class TestJournal(JournalConformance):
+    def make_journal(self, folder):
+        pytest.skip("it is Monday")
+""",
+    "by letting it fail": """
+class Broken(BaseJob):
+    def cancel(self):
+        return True
+
+pytestmark = pytest.mark.xfail(reason="it is Monday")
+
+class TestBroken(JobConformance):
+    job_class = Broken
+""",
+}
+
+
+def run(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
+    file = folder / "test_it.py"
+    file.write_text(HEAD + text)
+    plain = ["-q", "-p", "no:cacheprovider", "--rootdir", str(folder), "-c", "/dev/null"]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *plain, str(file), *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        timeout=100,
+    )
+
+
+@pytest.mark.parametrize("how", SKIPPED)
+def test_a_test_of_a_contract_that_is_skipped_has_failed(how: str, tmp_path: Path) -> None:
+    chosen = "cancel-asks or one_that_is_over or every_entry_is_stored"
+
+    done = run(tmp_path, SKIPPED[how], "-k", chosen)
+
+    assert done.returncode == 1, done.stdout
+    assert "was skipped, or let fail, and it is a part of the contract; let it run" in done.stdout
+    assert "it is Monday" in done.stdout or how == "by letting it fail"
+    assert " skipped" not in done.stdout.splitlines()[-1]
+    assert " xfailed" not in done.stdout.splitlines()[-1]
+
+
+def test_what_is_not_of_the_kit_may_be_skipped_and_what_is_may_be_deselected(
+    tmp_path: Path,
+) -> None:
+    text = """
+@pytest.mark.slow
+class TestPlain(JobConformance):
+    job_class = Plain
+
+    def test_of_its_own(self):
+        pytest.skip("it is Monday")
+
+def test_of_another_kind():
+    pytest.skip("it is Monday")
+"""
+
+    done = run(tmp_path, text, "-k", "cancel-asks or its_own or of_another", "-W", "ignore")
+    fast = run(tmp_path, text, "-m", "not slow", "-W", "ignore")
+
+    assert done.stdout.splitlines()[-1].startswith("1 passed, 2 skipped"), done.stdout
+    assert fast.stdout.splitlines()[-1].startswith("1 skipped"), fast.stdout
+
+
+def test_a_class_that_derives_from_one_that_is_skipped_is_refused() -> None:
+    @pytest.mark.skip("later")
+    class Later:
+        pass
+
+    with pytest.raises(TypeError, match="TestLater does without test_promise"):
+
+        class TestLater(Later, JobConformance):
+            job_class = Empty
