@@ -147,6 +147,34 @@ class TakesTroubleForAResult(BaseJob[Any]):
             return None
 
 
+@breaks("one-submission")
+class TakesTroubleForANo(ScriptedJob):
+    def _find(self) -> Any:
+        with suppress(OSError):
+            return super()._find()
+
+
+@breaks("doubt-is-reconciled")
+class TakesTroubleForAYesThere(ScriptedJob):
+    def _find(self) -> Any:
+        try:
+            return super()._find()
+        except OSError:
+            return "native-0"
+
+
+@breaks("one-submission", "ci")
+class LooksOnlyOnce(ScriptedJob):
+    found: Any = NOT_GIVEN
+
+    def _find(self) -> Any:
+        if self.found is NOT_GIVEN:
+            self.found = super()._find()
+        else:
+            super()._find()
+        return self.found
+
+
 # Observations.
 
 

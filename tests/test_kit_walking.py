@@ -9,10 +9,17 @@ from hypothesis import settings
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 
 from job_oracle import BASE, SHOP
-from kit_gallery import AsksNoMoreAfterALostAnswer, CountsCalls, Honest, Precheck, Restarts
+from kit_gallery import (
+    AsksNoMoreAfterALostAnswer,
+    CountsCalls,
+    Honest,
+    LooksOnlyOnce,
+    Precheck,
+    Restarts,
+)
 from machine_shop import Controller, MachineShop, MachineShopJob, Program
 from sojourn import BaseJob, JobStatus, State, Transition
-from sojourn.testing import ScriptedJob, machine_for
+from sojourn.testing import ScriptedBackend, ScriptedJob, machine_for
 from sojourn.testing._checking import quiet
 from sojourn.testing._lying import lie
 from sojourn.testing._report import Ledger
@@ -149,7 +156,10 @@ def test_the_author_s_own_errors_end_a_walk_as_errors() -> None:
         assert "_divide" in str(problem)
 
 
-@pytest.mark.parametrize("honest", [Honest(ScriptedJob), Honest(Precheck), Honest(Restarts)])
+SCRIPTED = Honest(ScriptedJob, lambda: ScriptedJob(ScriptedBackend(), "j-1"))
+
+
+@pytest.mark.parametrize("honest", [SCRIPTED, Honest(Precheck), Honest(Restarts)])
 def test_no_backend_leads_an_honest_class_astray(honest: Honest) -> None:
     ledger = Ledger()
 
@@ -157,6 +167,16 @@ def test_no_backend_leads_an_honest_class_astray(honest: Honest) -> None:
 
     assert [str(found) for found in (*ledger.findings.values(), *ledger.errors.values())] == []
     assert ledger.jobs >= 500
+
+
+def test_walks_look_for_jobs_with_hooks_of_the_class_s_own() -> None:
+    ledger = Ledger()
+
+    walk(Subject(LooksOnlyOnce, lambda: LooksOnlyOnce(ScriptedBackend(), "j-1")), ledger)
+
+    (finding,) = ledger.findings.values()
+    assert finding.promise == "one-submission"
+    assert finding.path[-1] == "reconcile() and the backend finds 'native-1'"
 
 
 def test_one_that_a_lost_answer_puts_off_is_found() -> None:

@@ -7,7 +7,7 @@ well again it comes to the truth, unless it was lied to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sojourn.errors import BackendError, SojournError
 from sojourn.lifecycle import JobStatus
 from sojourn.testing._calls import HOOKS, unsound
+from sojourn.testing._doubles import QUESTIONS
 from sojourn.testing._faulty import Fault, FaultyBackend
 from sojourn.testing._generation import faults
 from sojourn.testing._no_time import no_time_passes
@@ -29,7 +30,11 @@ __all__ = ["Remote", "lie"]
 #: Faults that make an answer false; all others only keep the truth away for a while.
 LIES: Final = {Fault.CONTRADICTORY, Fault.DENIED, Fault.OVERTAKEN}
 
-DEEDS: Final = ("status", "cancel", "reconcile", "wait", "it goes on", "it reports", "submit")
+#: What is done; a status more often, because nothing goes wrong unless somebody asks.
+DEEDS: Final = (
+    *("status", "status", "status"),
+    *("it goes on", "it reports", "reconcile", "wait", "cancel", "submit"),
+)
 PLANS: Final = ("it goes on", "it reports", "cancel")
 
 
@@ -91,7 +96,9 @@ class _Play:
     def run(self, deeds: list[str], plans: list[tuple[float, str]]) -> None:
         with no_time_passes() as clock:
             self.backend = FaultyBackend(self.remote, self.wrong, clock=clock)
-            self.job, _ = self.setup.make(self.backend)
+            self.job, desk = self.setup.make(None if self.setup.own else self.backend)
+            if self.setup.own:
+                _have_asked(desk, self.backend)
             for seconds, deed in plans:
                 clock.after(seconds, lambda deed=deed: self._meanwhile(deed))  # type: ignore[misc]
             for deed in ["submit", *deeds]:
@@ -190,23 +197,50 @@ class _Play:
         raise FoundError(Finding(promise, tuple(self.path), expected, happened))
 
 
-def lie(subject: Subject, ledger: Ledger, *, plays: int = 200) -> None:
-    """Play with jobs of a class and a backend that cannot be trusted, and note what is found."""
-    setup = Setup(subject, "with a backend that cannot be trusted", HOOKS)
+def _unless_a_lie(fault: Fault | None) -> Fault | None:
+    return None if fault in LIES else fault
 
+
+def _have_asked(desk: Any, backend: FaultyBackend) -> None:
+    """Let a script that a class's own hooks ask give the answers of a backend."""
+
+    def answer(question: str) -> Callable[[Any], Any]:
+        return lambda job: backend.ask(question, job)
+
+    desk.script(**{question: [answer(question)] for question in QUESTIONS})
+
+
+def lie(subject: Subject, ledger: Ledger, *, plays: int = 500) -> None:
+    """Play with jobs of a class and a backend that cannot be trusted, and note what is found."""
+    name = "with a backend that cannot be trusted"
+    _play(Setup(subject, name, HOOKS), ledger, plays)
+    # Whoever cannot hear or look for a job is not to be blamed for what it does not know.
+    if subject.scripted and {"submit", "poll", "find"} <= subject.own_hooks:
+        _play(
+            Setup(subject, f"{name}, and hooks of its own", subject.own_hooks, own=True),
+            ledger,
+            plays // 2,
+        )
+
+
+def _play(setup: Setup, ledger: Ledger, plays: int) -> None:
     @quickly(plays)
     @given(
         faults(),
         st.lists(st.sampled_from(DEEDS), min_size=3, max_size=12),
         st.lists(st.tuples(st.sampled_from([1.0, 59.0, 61.0]), st.sampled_from(PLANS)), max_size=4),
         st.sampled_from(["DONE", "ERROR"]),
+        st.booleans(),
     )
     def play(
         wrong: dict[str, list[Fault | None]],
         deeds: list[str],
         plans: list[tuple[float, str]],
         end: str,
+        truthful: bool,
     ) -> None:
+        if truthful:  # who was never lied to has to come to the truth
+            wrong = {asked: [_unless_a_lie(f) for f in each] for asked, each in wrong.items()}
         ledger.jobs += 1
         ledger.calls += 1 + len(deeds)
         playing = _Play(setup, wrong, end)

@@ -123,6 +123,25 @@ class JobMachine(RuleBasedStateMachine):
         """Submit, cancel, look or reconcile, whatever the backend says and others do meanwhile."""
         self._sj_any(self._sj_setup_calls()[1], number)
 
+    @precondition(lambda self: {"submit", "find"} <= self._sj_setup.hooks and self._sj_is_idle())
+    @rule(losses=st.integers(0, 3), found=st.booleans())
+    def lose_an_answer(self, losses: int, found: bool) -> None:
+        """Submit, lose the answer, and find out what became of it, again and again."""
+        if self.job.state.name in FINALS:
+            self._sj_renew()
+        if self._sj_now().claim == "":
+            self._sj_do(Call("submit", ("lost",)))
+        for _ in range(losses):
+            self._sj_find(Call("reconcile", (None, "lost")))
+        self._sj_find(Call("reconcile", ("native-1",) if found else (None, "ok")))
+
+    def _sj_is_idle(self) -> bool:
+        return not self.job.history or self.job.state.name in FINALS
+
+    def _sj_find(self, call: Call) -> None:
+        if self._sj_now().claim == "uncertain":
+            self._sj_do(call)
+
     @rule(told=st.sampled_from([None, *JobStatus, "no such word"]))
     def look_once(self, told: Any) -> None:
         """Wait for no time at all."""
@@ -242,7 +261,10 @@ def _machine(subject: Subject, ledger: Ledger) -> type[JobMachine]:
         Setup(subject, "with a backend that refuses to stop jobs", HOOKS, stops=False),
     ]
     if subject.scripted and subject.own_hooks:
-        setups.append(Setup(subject, "with hooks of its own", subject.own_hooks, own=True))
+        name, hooks = "with hooks of its own", subject.own_hooks
+        setups += [
+            Setup(subject, name, hooks, own=True, stops=stops) for stops in (True, None, False)
+        ]
     body = {"_sj_setups": setups, "_sj_counts": ledger, "_sj_calls": {}}
     return type(f"{subject.cls.__name__}Machine", (JobMachine,), body)
 
