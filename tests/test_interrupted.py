@@ -86,7 +86,7 @@ def test_whoever_listens_hears_of_what_has_happened_wherever_the_interrupt_was(
         job, heard, waiter = make(), list[Entry](), threading.Lock()
         waiter.acquire()
         job.add_callback(lambda _, entry, heard=heard: heard.append(entry))
-        job._sj_await_change(job._sj_last, waiter)
+        job._sj_await_change(job._sj_last, waiter, end=False)
 
         places.append(interrupted_at(len(places) + 1, lambda job=job: deed(job)))
 

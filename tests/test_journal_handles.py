@@ -80,6 +80,18 @@ class TestWhoIsLate:
         assert [each.raw for each in loser.anomalies] == ["CANCELLED"]
         assert journal.read("j-1").anomalies == loser.anomalies
 
+    def test_learns_that_a_job_in_doubt_is_over_and_asks_nobody(self, journal: Any) -> None:
+        backend = Backend(submit=[LOST], find=["n-1"])
+        doubting = Remote(backend, "j-1", journal=journal)
+        with pytest.raises(SubmitUncertainError):
+            doubting.submit()
+        assert Remote.attach(Backend(), "j-1", journal=journal).observe("DONE")
+
+        assert doubting.reconcile() is Outcome.ADVANCED
+
+        assert doubting.state is BaseJob.DONE
+        assert backend.asked == ["submit"]
+
     def test_finds_that_a_report_was_known(self, journal: Any) -> None:
         winner, loser = two(journal, "submit", "start")
         winner.finish()

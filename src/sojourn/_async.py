@@ -81,7 +81,7 @@ class _Bell:
 async def _news(job: Finding, seen: Record, rhythm: Rhythm) -> None:
     """Return when the record may no longer be ``seen``: pushed, or found by a poll."""
     bell = _Bell()
-    if not job._sj_await_change(seen, bell):
+    if not job._sj_await_change(seen, bell, end=False):
         return
     try:
         # A job that cannot be polled rings; but an interrupt may have hit whoever should have.

@@ -83,7 +83,7 @@ class Telling(Handle):
             )
             raise self._sj_rules.reentry(self._sj_id, what, self._sj_last[0], reason)
 
-    def _sj_await_change(self, seen: Record, waiter: Any, *, end: bool = False) -> bool:
+    def _sj_await_change(self, seen: Record, waiter: Any, *, end: bool) -> bool:
         """Have ``waiter.release()`` called at the next change; ``False`` if there was one already.
 
         Args:
