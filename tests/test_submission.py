@@ -397,14 +397,17 @@ class TestRefused:
             job.observe("RUNNING")
             raise ValueError("no such program")
 
-        backend = Backend(submit=[contradictory], find=["native-9"])
-        job = Remote(backend, "j-1")
+        backend = Backend(submit=[contradictory], find=["native-9"], poll=["RUNNING"])
+        job = Remote(backend, "j-1", journal=(rows := Rows()))
         with suppress(JobSubmitError):
             job.submit()
 
-        job.reconcile()
+        assert job.reconcile() is Outcome.UNCHANGED
 
         assert job.native_id == "native-9"
+        kept = rows.read("j-1")
+        assert kept is not None
+        assert kept.job.facts["native_id"] == "native-9"
         assert job.state is BaseJob.RUNNING
         assert backend.asked.count("submit") == 1
 

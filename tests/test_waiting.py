@@ -656,6 +656,7 @@ class TestAfterwards:
                 job.wait_for_final_state(timeout=0.5)
         gc.collect()
 
+        assert job._sj_watch is None
         assert len(clock.waiters) >= 20
         assert [waiter for waiter in clock.waiters if waiter() is not None] == []
 

@@ -60,10 +60,11 @@ class Finding(Looking):
         return outcome if self._sj_last is before else Outcome.ADVANCED
 
     def _sj_ask_where_it_is(self, claim: Claim, before: Record) -> Outcome:
+        """Ask; return what became of a report, where there was one."""
         if claim.kind == "uncertain":
             self._sj_find_out(claim)
         elif claim.kind == "elsewhere":
-            return Outcome.UNCHANGED  # whoever submits it will say
+            pass  # whoever submits it will say
         elif claim is SENT and before[0] in self._sj_rules.tables.get("submit", {}):
             # The backend has it, and then an interrupt or a callback kept the step from us.
             self._sj_found(claim, self.native_id, f"accepted as {self.native_id}")
@@ -75,7 +76,7 @@ class Finding(Looking):
             return self._sj_look_again()
         else:
             raise self._sj_denial("reconcile", "it was not submitted; call submit()")
-        return Outcome.UNCHANGED if self._sj_last is before else Outcome.ADVANCED
+        return Outcome.UNCHANGED
 
     def _sj_catch_up(self) -> None:
         """Read what others have written, if there is a journal."""
@@ -150,7 +151,7 @@ class Finding(Looking):
                 if not self._sj_replace(claim, SENT):
                     return
                 facts.native_id = native_id
-                self._sj_stage(claim="sent", native_id=native_id, doubt="")
+                self._sj_stage(native_id=native_id)
                 self._sj_decide(go_on)
         finally:
             if self._sj_watch is not None:

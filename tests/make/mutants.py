@@ -51,7 +51,7 @@ FILES = {
     "_cancelling": "cancelling submission",
     "_submitting": "submission cancelling",
     "_looking": "looking waiting",
-    "_finding": "submission cancelling",
+    "_finding": "finding submission cancelling",
     "_waiting": "waiting results",
     "_snapshots": "snapshots",
     "job": "declaring triggers",
@@ -59,7 +59,15 @@ FILES = {
 #: All tests that are asked, the quick ones first.
 ASKED = (
     *("handle", "triggers", "observations", "submission", "cancelling", "waiting", "results"),
-    *("looking", "interrupted", "outsiders", "journal_protocol", "snapshots", "contract"),
+    *(
+        "looking",
+        "finding",
+        "interrupted",
+        "outsiders",
+        "journal_protocol",
+        "snapshots",
+        "contract",
+    ),
     *("lifecycle", "lifecycle_shown", "declaring", "ids", "logging", "asyncio", "journals"),
     *("journal_recovery", "journal_handles", "engine", "fork", "kit_faulty"),
     *("illegal_transitions"),
