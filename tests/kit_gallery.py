@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
@@ -463,7 +462,7 @@ class RewritesItsPastWhenItIsOver(BaseJob[Any]):
     def history(self) -> tuple[Entry, ...]:
         kept = super().history
         over = self.state.is_final
-        return tuple(replace(entry, origin="recovery") for entry in kept) if over else kept
+        return tuple(entry._replace(origin="recovery") for entry in kept) if over else kept
 
 
 @breaks("history-is-honest")

@@ -82,7 +82,7 @@ def told(journal: SQLiteJournal) -> Any:
         assert story is not None
         lives[kept.job_id] = {
             "job": kept._asdict(),
-            "entries": [asdict(entry) for entry in story.entries],
+            "entries": [entry._asdict() for entry in story.entries],
             "anomalies": [asdict(anomaly) for anomaly in story.anomalies],
             "result": result and [result.kind, result.data.hex()],
         }

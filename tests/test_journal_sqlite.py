@@ -12,16 +12,24 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from job_doubles import Background, Pushed
+from process_watching import until
 from sojourn import BaseJob, recover
-from sojourn.errors import JournalDamageError, JournalError, JournalFileError
-from sojourn.history import Change
+from sojourn.errors import (
+    JournalConflictError,
+    JournalDamageError,
+    JournalError,
+    JournalFileError,
+)
+from sojourn.history import Change, Entry
 from sojourn.journals import _schema
+from sojourn.journals._writer import Writer
 from sojourn.journals.sqlite import SQLiteJournal
 
 
@@ -417,6 +425,76 @@ class TestDamage:
             assert [(orphan.job.job_id, "damaged" in orphan.reason) for orphan in orphans] == [
                 ("j-3", True)
             ]
+
+
+def start_of(job: str, version: int = 1) -> Change:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    entry = Entry(version + 1, at, "start", "QUEUED", "RUNNING", 1, False, "trigger", None)
+    return Change(job, version, "QUEUED", None, entry, "RUNNING")
+
+
+class TestACommitOfMany:
+    @pytest.fixture
+    def written(
+        self, journal: SQLiteJournal, monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[..., list[BaseException | None]]:
+        """Make changes of jobs that are queued in one commit, while another is under way."""
+        busy, write_all = threading.Event(), Writer._write_all
+
+        def tell(writer: Writer, batch: Any) -> None:
+            busy.set()
+            write_all(writer, batch)
+
+        def written(*changes: Change) -> list[BaseException | None]:
+            for name in ("j-1", "j-2", "j-3", "j-4"):
+                Pushed(None, name, journal=journal).submit()
+            monkeypatch.setattr(Writer, "_write_all", tell)
+            with journal._writer._pen:
+                waiting = [Background(lambda: journal.write(start_of("j-1")))]
+                assert busy.wait(30)
+                for number, change in enumerate(changes, 1):
+                    waiting.append(Background(lambda change=change: journal.write(change)))
+                    until(lambda number=number: journal._writer._queue.qsize() == number)
+            return [each.outcome() for each in waiting[1:]]
+
+        return written
+
+    def test_takes_the_steps_of_all(self, journal: SQLiteJournal, written: Any) -> None:
+        assert written(start_of("j-2"), start_of("j-3"), start_of("j-4")) == [None] * 3
+
+        assert {job.status for job in journal.jobs()} == {"RUNNING"}
+        assert [entry.dest for entry in journal.history("j-3")] == ["QUEUED", "RUNNING"]
+        assert journal.check() == ()
+
+    def test_refuses_whoever_was_slower_and_nobody_else(
+        self, journal: SQLiteJournal, written: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        commits, commit = list[int](), Writer._commit
+        monkeypatch.setattr(Writer, "_commit", lambda *each: (commits.append(1), commit(*each))[1])
+
+        outcomes = written(start_of("j-2"), start_of("j-2"), start_of("j-3"), start_of("j-9"))
+
+        assert [type(each) for each in outcomes] == [
+            *(type(None), JournalConflictError, type(None), JournalConflictError)
+        ]
+        assert len(commits) == 6  # four submissions, the change that all wait for, and theirs
+        assert [entry.dest for entry in journal.history("j-2")] == ["QUEUED", "RUNNING"]
+        assert [entry.dest for entry in journal.history("j-3")] == ["QUEUED", "RUNNING"]
+        assert journal.check() == ()
+
+    def test_fails_whoever_breaks_a_rule_and_nobody_else(
+        self, journal: SQLiteJournal, written: Any
+    ) -> None:
+        forged = start_of("j-3")._replace(status=None)  # type: ignore[arg-type]
+
+        outcomes = written(start_of("j-2"), forged, start_of("j-4"))
+
+        assert outcomes[0] is outcomes[2] is None
+        assert "NOT NULL" in str(outcomes[1])
+        assert {job.job_id: job.status for job in journal.jobs()} == {
+            **dict.fromkeys(("j-1", "j-2", "j-4"), "RUNNING"),
+            "j-3": "QUEUED",
+        }
 
 
 class TestClosing:

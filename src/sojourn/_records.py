@@ -76,13 +76,20 @@ def attempt_of(last: Record) -> int:
     return 1
 
 
+_new = tuple.__new__
+
+
 def entry_of(record: Record, number: int, attempt: int) -> Entry:
     """Make the entry of a record, given its number and its attempt."""
     at, previous, more = _clock.instant(record[1]), record[3], record[4]
     source = previous[0] if previous is not None else record[0]
-    if more is None:
-        return Entry(number, at, record[2], source, record[0], attempt, False, "trigger", None)
-    return Entry(number, at, record[2], source, record[0], attempt, more[1], more[0], more[2])
+    inferred, origin, detail = (
+        (False, "trigger", None) if more is None else (more[1], more[0], more[2])
+    )
+    # A third of the time that `Entry(…)` takes, and there are as many as transitions.
+    return _new(
+        Entry, (number, at, record[2], source, record[0], attempt, inferred, origin, detail)
+    )
 
 
 def entries_of(last: Record) -> Iterator[Entry]:

@@ -70,8 +70,7 @@ class Observation(NamedTuple):
     reason: str | BaseException | None = None
 
 
-@dataclass(frozen=True, slots=True, init=False)
-class Entry:
+class Entry(NamedTuple):
     """One recorded transition of one job.
 
     Attributes:
@@ -103,43 +102,6 @@ class Entry:
     inferred: bool
     origin: Origin
     detail: str | None
-
-    # What a frozen dataclass makes of itself takes twice as long, and every write to a journal makes an entry.
-    def __init__(
-        self,
-        number: int,
-        at: datetime | None,
-        trigger: str,
-        source: str,
-        dest: str,
-        attempt: int,
-        inferred: bool,
-        origin: Origin,
-        detail: str | None,
-    ) -> None:
-        """Make one; the arguments are the attributes."""
-        _set_number(self, number)
-        _set_at(self, at)
-        _set_trigger(self, trigger)
-        _set_source(self, source)
-        _set_dest(self, dest)
-        _set_attempt(self, attempt)
-        _set_inferred(self, inferred)
-        _set_origin(self, origin)
-        _set_detail(self, detail)
-
-
-(
-    _set_number,
-    _set_at,
-    _set_trigger,
-    _set_source,
-    _set_dest,
-    _set_attempt,
-    _set_inferred,
-    _set_origin,
-    _set_detail,
-) = (vars(Entry)[name].__set__ for name in Entry.__slots__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,7 +271,7 @@ def _fill(path: Path, jobs: int, still_open: int) -> int:
             for version, (trigger, source, dest) in enumerate(life):
                 entry = Entry(version + 1, at, trigger, source, dest, 1, False, "trigger", None)
                 born = birth if version == 0 else None
-                apply(cursor, Change(job_id, version, source, born, entry, dest))
+                apply(cursor, [(Change(job_id, version, source, born, entry, dest), None)])
             written += len(life)
         connection.execute("COMMIT")
     return written

