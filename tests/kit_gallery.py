@@ -788,7 +788,7 @@ class LeavesAThread(Pumped):
                         loop.call_soon_threadsafe(entries.put_nowait, entry)
                 if over:
                     return
-                time.sleep(0.1)
+                threading.Event().wait(0.1)  # `time.sleep` is another test's by then
 
         threading.Thread(target=pump, daemon=True).start()
 
