@@ -70,7 +70,7 @@ ASKED = (
     ),
     *("lifecycle", "lifecycle_shown", "declaring", "ids", "logging", "asyncio", "journals"),
     *("journal_recovery", "journal_handles", "engine", "fork", "kit_faulty"),
-    *("illegal_transitions"),
+    "illegal_transitions",
 )
 #: Imported once, before the forks.
 PRELOADED = ("asyncio", "hypothesis.stateful", "http.client", "transitions", "_pytest.pytester")
