@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from sojourn.testing._backend_conformance import BackendConformance
     from sojourn.testing._conformance import JobConformance
     from sojourn.testing._generation import faults, job_classes, lifecycles, nasty_ids, observations
-    from sojourn.testing._journals import JournalConformance, StoredEntry, StoredJob
+    from sojourn.testing._journal_stage import StoredEntry, StoredJob
+    from sojourn.testing._journals import JournalConformance
     from sojourn.testing._walking import machine_for
 
 __all__ = [
@@ -66,8 +67,8 @@ _LATER = {
     "JobConformance": "_conformance",
     "faults": "_generation",
     "JournalConformance": "_journals",
-    "StoredEntry": "_journals",
-    "StoredJob": "_journals",
+    "StoredEntry": "_journal_stage",
+    "StoredJob": "_journal_stage",
     "job_classes": "_generation",
     "lifecycles": "_generation",
     "machine_for": "_walking",

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -17,99 +14,15 @@ from sojourn.errors import (
     JournalError,
     SubmitUncertainError,
 )
-from sojourn.history import Anomaly, Birth, Change, Entry, PackedResult, replay
-from sojourn.job import BaseJob
-from sojourn.lifecycle import JobStatus, Transition
+from sojourn.history import Change, replay
 from sojourn.testing._doubles import Background
-from sojourn.testing._unskippable import keep_unskipped
+from sojourn.testing._journal_answers import JournalAnswers
+from sojourn.testing._journal_stage import NASTY, NOW, Plain, Sent, StoredJob, birth, born, step
 
-__all__ = ["JournalConformance", "StoredEntry", "StoredJob"]
-
-
-class StoredEntry(NamedTuple):
-    """An entry as it stands in the store, read past the journal.
-
-    Attributes:
-        number: Its number.
-        trigger: Name of its trigger.
-        source: Name of the state that was left.
-        dest: Name of the state that was entered.
-        attempt: Its attempt.
-        detail: What is said of it.
-    """
-
-    number: int
-    trigger: str
-    source: str
-    dest: str
-    attempt: int
-    detail: str | None
+__all__ = ["JournalConformance"]
 
 
-class StoredJob(NamedTuple):
-    """A job as it stands in the store, read past the journal.
-
-    Attributes:
-        job_id: Its id.
-        state: Name of its state.
-        status: Name of its status.
-        version: How many entries it has.
-        token: Its token.
-        claim: How far its submission went.
-        native_id: The backend's own id.
-        cancel_requested: Whether somebody has asked to cancel it.
-    """
-
-    job_id: str
-    state: str
-    status: str
-    version: int
-    token: str
-    claim: str
-    native_id: str | None
-    cancel_requested: bool
-
-
-class Plain(BaseJob[Any]):
-    """A job whose states are pushed, and that may be run again."""
-
-    again = Transition(JobStatus.RUNNING, JobStatus.QUEUED, new_attempt=True)
-
-
-class Sent(BaseJob[Any]):
-    """A job whose backend is a function."""
-
-    def _submit(self) -> str | None:
-        answer: str | None = self.backend()(self)
-        return answer
-
-    def _cancel(self) -> bool | None:
-        return None
-
-
-NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-NASTY = ("'; DROP TABLE job; --", "../../etc/passwd", "<b>&amp;", "%s {} \\x00", "ż☃🙂")
-
-
-def _step(number: int, source: str, dest: str) -> Entry:
-    return Entry(number, NOW, "step", source, dest, 1, False, "trigger", None)
-
-
-def _birth() -> Birth:
-    return Birth("a:B", "c", "INITIALIZING", "token", "{}", "{}", NOW)
-
-
-def _born(journal: Any, job_id: str, *states: str) -> None:
-    """Write a job that has gone through states."""
-    journal.write(Change(job_id, 0, "INITIALIZING", birth=_birth()))
-    before = "INITIALIZING"
-    for number, state in enumerate(states, 1):
-        entry = _step(number, before, state)
-        journal.write(Change(job_id, number - 1, before, entry=entry, status=state))
-        before = state
-
-
-class JournalConformance:
+class JournalConformance(JournalAnswers):
     """What every journal promises; derive a test class from it, and name yours.
 
     Write `make_journal`, and `stored_entries` and `stored_jobs`, which look into the store past the
@@ -126,34 +39,6 @@ class JournalConformance:
         ...     def stored_entries(self, journal, job_id): ...
         ...     def stored_jobs(self, journal): ...
     """
-
-    durable = True
-
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """See to it that none is skipped; pytest calls this before it runs them."""
-        keep_unskipped(metafunc.config)
-
-    def make_journal(self, folder: Path) -> Any:
-        """Return a journal that keeps what it keeps in ``folder``; the same one if asked again."""
-        raise NotImplementedError
-
-    def stored_entries(self, journal: Any, job_id: str) -> list[StoredEntry]:
-        """Return the entries of a job as they stand in the store, in the order of their numbers."""
-        raise NotImplementedError
-
-    def stored_jobs(self, journal: Any) -> list[StoredJob]:
-        """Return the jobs as they stand in the store, in the order in which they were made."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def journal(self, tmp_path: Path) -> Iterator[Any]:
-        """Lend a new journal."""
-        with self.make_journal(tmp_path) as journal:
-            yield journal
-            assert journal.check() == ()
-
-    def _stored(self, journal: Any, job_id: str = "j-1") -> StoredJob:
-        return next(each for each in self.stored_jobs(journal) if each.job_id == job_id)
 
     # What is kept of a job.
 
@@ -299,10 +184,10 @@ class JournalConformance:
 
     def test_who_knows_an_older_version_loses(self, journal: Any) -> None:
         """Compare before setting, and change nothing for the loser."""
-        _born(journal, "j-1", "QUEUED")
+        born(journal, "j-1", "QUEUED")
 
         for version, state in ((0, "INITIALIZING"), (1, "RUNNING"), (2, "QUEUED")):
-            entry = _step(version + 1, state, "CANCELLED")
+            entry = step(version + 1, state, "CANCELLED")
             with pytest.raises(JournalConflictError):
                 journal.write(Change("j-1", version, state, entry=entry, status="CANCELLED"))
 
@@ -311,7 +196,7 @@ class JournalConformance:
 
     def test_who_knows_an_older_claim_loses(self, journal: Any) -> None:
         """Let one of two take the right to submit."""
-        _born(journal, "j-1")
+        born(journal, "j-1")
         claim = Change("j-1", 0, "INITIALIZING", facts={"claim": "sending", "claims": 1}, claims=0)
         journal.write(claim)
 
@@ -322,10 +207,10 @@ class JournalConformance:
 
     def test_a_job_is_born_once(self, journal: Any) -> None:
         """Refuse a birth of a job that is there, and a change of one that is not."""
-        _born(journal, "j-1", "QUEUED")
+        born(journal, "j-1", "QUEUED")
 
         with pytest.raises(JournalConflictError):
-            journal.write(Change("j-1", 0, "INITIALIZING", birth=_birth()))
+            journal.write(Change("j-1", 0, "INITIALIZING", birth=birth()))
         with pytest.raises(JournalConflictError):
             journal.write(Change("j-2", 0, "INITIALIZING", facts={"native_id": "n"}))
 
@@ -334,11 +219,11 @@ class JournalConformance:
     @pytest.mark.parametrize("final", ["DONE", "ERROR", "CANCELLED"])
     def test_final_is_final(self, journal: Any, final: str) -> None:
         """Refuse to leave a final state, whoever asks."""
-        _born(journal, "j-1", "QUEUED", "RUNNING", final)
+        born(journal, "j-1", "QUEUED", "RUNNING", final)
 
         for dest in ("RUNNING", "DONE", "ERROR"):
             with pytest.raises(JournalError):
-                journal.write(Change("j-1", 3, final, entry=_step(4, final, dest), status=dest))
+                journal.write(Change("j-1", 3, final, entry=step(4, final, dest), status=dest))
 
         assert self._stored(journal)[1:4] == (final, final, 3)
         assert len(self.stored_entries(journal, "j-1")) == 3
@@ -347,7 +232,7 @@ class JournalConformance:
         """Let one of many that write at the same time win."""
         for number in range(10):
             job_id = f"j-{number}"
-            _born(journal, job_id, "QUEUED", "RUNNING")
+            born(journal, job_id, "QUEUED", "RUNNING")
             start = threading.Barrier(4)
             threads = [
                 Background(_end, journal, job_id, start, final)
@@ -374,131 +259,10 @@ class JournalConformance:
         for job in jobs:
             assert journal.history(job.job_id()) == job.history
 
-    # Anomalies, results.
-
-    def test_a_contradiction_is_kept_and_counted(self, journal: Any) -> None:
-        """Keep what contradicts once, and how often it came."""
-        job = Plain("shop", "j-1", journal=journal)
-        job.observe("DONE")
-
-        job.observe("ERROR")
-        job.observe("ERROR")
-        job.observe("CANCELLED")
-
-        assert journal.read("j-1").anomalies == job.anomalies
-        assert [(each.raw, each.count) for each in job.anomalies] == [
-            ("ERROR", 2),
-            ("CANCELLED", 1),
-        ]
-
-    @pytest.mark.parametrize("size", [0, 3, 70_000])
-    @pytest.mark.parametrize("kind", ["json", "bytes"])
-    def test_a_result_is_kept(self, journal: Any, kind: Any, size: int) -> None:
-        """Give a result back as it was, small or large."""
-        _born(journal, "j-1", "QUEUED", "RUNNING")
-        result = PackedResult(kind, b'"' + b"x" * size + b'"')
-
-        entry = _step(3, "RUNNING", "DONE")
-        journal.write(Change("j-1", 2, "RUNNING", entry=entry, status="DONE", result=result))
-
-        assert journal.result("j-1") == result
-        assert journal.jobs()[0].result_kind == kind
-
-    def test_a_job_without_a_result_has_none(self, journal: Any) -> None:
-        """Tell a result that is not there from an empty one."""
-        _born(journal, "j-1", "QUEUED", "RUNNING", "DONE")
-
-        assert journal.result("j-1") is None
-        assert journal.jobs()[0].result_kind == ""
-
-    # Questions.
-
-    def test_jobs_are_found_by_what_they_are(self, journal: Any) -> None:
-        """Answer by status, by backend and by time, the latest first."""
-        for number, backend in enumerate(("shop", "shop", "lab")):
-            job = Plain(backend, f"j-{number}", journal=journal)
-            job.submit()
-            if number != 1:
-                job.start()
-
-        def found(**question: Any) -> list[str]:
-            return [kept.job_id for kept in journal.jobs(**question)]
-
-        assert found() == ["j-2", "j-1", "j-0"]
-        assert found(status="RUNNING") == ["j-2", "j-0"]
-        assert found(status=[JobStatus.QUEUED, JobStatus.DONE]) == ["j-1"]
-        assert found(status=JobStatus.DONE) == []
-        assert found(backend="shop", status=JobStatus.RUNNING) == ["j-0"]
-        assert found(limit=2) == ["j-2", "j-1"]
-        assert found(limit=0) == []
-        assert found(since=NOW) == ["j-2", "j-1", "j-0"]
-        assert found(since=datetime.now(UTC) + timedelta(hours=1)) == []
-
-    def test_a_question_that_makes_no_sense_is_refused(self, journal: Any) -> None:
-        """Say so, instead of finding nothing, or too much."""
-        Plain("shop", "j-1", journal=journal).submit()
-
-        naive = datetime.now(UTC).replace(tzinfo=None)
-        for question in ({"status": "queued"}, {"limit": -1}, {"since": naive}):
-            with pytest.raises(ValueError, match=next(iter(question))):
-                journal.jobs(**question)
-
-    def test_a_job_that_is_not_there_is_said_to_be_missing(self, journal: Any) -> None:
-        """Say so, instead of answering nothing."""
-        assert journal.read("nobody") is None
-        assert journal.result("nobody") is None
-        with pytest.raises(JournalError, match="nobody"):
-            journal.history("nobody")
-
-    def test_what_is_read_is_from_one_moment(self, journal: Any) -> None:
-        """Never show a job without the entry that brought it where it is."""
-        over = threading.Event()
-
-        def write() -> None:
-            job = Plain("shop", "j-1", journal=journal)
-            job.submit()
-            for _ in range(50):
-                job.start()
-                job.again()
-            over.set()
-
-        writing = Background(write)
-        while not over.is_set():
-            story = journal.read("j-1")
-            if story is not None and story.entries:
-                assert story.entries[-1].number == story.job.version
-                assert story.entries[-1].dest == story.job.state
-        writing.result()
-
-    def test_opened_again_it_has_everything(self, tmp_path: Path) -> None:
-        """Outlive the object."""
-        with self.make_journal(tmp_path) as journal:
-            job = Plain("shop", "j-1", metadata={"n": [1, None, "x"]}, journal=journal)
-            job.submit()
-            job.fail("broken")
-
-        with self.make_journal(tmp_path) if self.durable else journal as again:
-            assert again.history("j-1") == job.history
-            assert again.jobs()[0].metadata == {"n": [1, None, "x"]}
-            assert again.check() == ()
-
-    def test_a_count_replaces_only_its_own_anomaly(self, journal: Any) -> None:
-        """Keep two contradictions apart."""
-        _born(journal, "j-1")
-        one = Anomaly("a", "INITIALIZING", 1, "why", NOW, 1)
-        other = Anomaly("b", "INITIALIZING", 1, "why", NOW, 1)
-        for anomaly in (one, other, Anomaly("a", "INITIALIZING", 1, "why", NOW, 2)):
-            journal.write(Change("j-1", None, "INITIALIZING", anomaly=anomaly))
-
-        assert [(each.raw, each.count) for each in journal.read("j-1").anomalies] == [
-            ("a", 2),
-            ("b", 1),
-        ]
-
 
 def _end(journal: Any, job_id: str, start: threading.Barrier, final: str) -> bool:
     start.wait()
-    entry = _step(3, "RUNNING", final)
+    entry = step(3, "RUNNING", final)
     try:
         journal.write(Change(job_id, 2, "RUNNING", entry=entry, status=final))
     except JournalConflictError:
