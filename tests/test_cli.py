@@ -401,3 +401,34 @@ def test_a_reader_that_has_enough_is_no_error(folder: Path) -> None:
     os.close(writing)
 
     assert (told.returncode, told.stderr) == (141, "")
+
+
+SAYS_MUCH = """
+import signal, sys
+from sojourn.cli._terminal import OutputLostError, say
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+try:
+    say("x" * 1_000_000)
+except OutputLostError as lost:
+    sys.exit(7 if lost.unwanted else 8)
+finally:
+    signal.setitimer(signal.ITIMER_REAL, 0)
+"""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_all_of_a_long_output_arrives_or_is_known_to_be_unwanted(unbuffered: str) -> None:
+    env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    command = [sys.executable, "-c", SAYS_MUCH]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=env) as process:
+        assert process.stdout is not None
+        first = process.stdout.read(10)  # the rest is written while signals come
+        rest = process.stdout.read()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=env, bufsize=0) as enough:
+        assert enough.stdout is not None
+        assert enough.stdout.read(10)
+        enough.stdout.close()
+
+    assert (len(first + rest), process.returncode) == (1_000_000, 0)
+    assert enough.returncode == 7

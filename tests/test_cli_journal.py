@@ -325,7 +325,7 @@ def test_a_journal_that_is_not_there_is_not_made_by_looking(
         ("folder", "it is a directory; give the name of a file"),
         ("link", "it is a symbolic link; name the file that it leads to"),
         ("open", "others may read or write it (mode 0644)"),
-        ("no/where", "No such file or directory"),
+        ("no/where", "its folder is not there; make it"),
     ],
 )
 def test_what_is_not_a_journal_is_refused_and_left_as_it_is(

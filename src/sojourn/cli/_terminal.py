@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import select
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -85,14 +87,30 @@ def say(text: str | bytes, stream: TextIO | None = None) -> None:
     """
     stream = sys.stdout if stream is None else stream
     try:
-        if isinstance(text, bytes):
-            stream.buffer.write(text)
-        else:
-            stream.write(text)
+        _write(text, stream)
         stream.flush()
     except OSError as error:
         _write_nowhere(stream)
         raise OutputLostError(error) from error
+
+
+def _write(text: str | bytes, stream: TextIO) -> None:
+    buffer = getattr(stream, "buffer", None)
+    if isinstance(buffer, io.RawIOBase):
+        # Without a buffer (PYTHONUNBUFFERED) Python does not look how much of it was taken.
+        data = (
+            text if isinstance(text, bytes) else text.encode(stream.encoding, stream.errors or "")
+        )
+        rest = memoryview(data)
+        while rest:
+            taken = buffer.write(rest)
+            if taken is None:  # there is no place for now
+                select.select([], [buffer], [])
+            rest = rest[taken or 0 :]
+    elif isinstance(text, bytes):
+        stream.buffer.write(text)
+    else:
+        stream.write(text)
 
 
 def _write_nowhere(stream: TextIO) -> None:

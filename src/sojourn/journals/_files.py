@@ -32,6 +32,10 @@ def prepare(path: Path) -> os.stat_result:
         # Looked for first: a file that comes with its journal meanwhile is not left over.
         left = [each for each in (f"{path}-wal", f"{path}-journal") if os.path.lexists(each)]
         if not os.path.lexists(path):
+            if not path.parent.is_dir():
+                raise JournalFileError(
+                    str(path), "its folder is not there; make it, or give another"
+                )
             _refuse_left(path, left)
             _create(path)
         _check_file(path)
