@@ -6,14 +6,22 @@ Each step that is acknowledged is told on stdout, at once, so that whoever reads
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from sojourn import BaseJob, recover
+from sojourn.backends import CommandBackend
 from sojourn.errors import JournalError, SubmitUncertainError
 from sojourn.journals.sqlite import SQLiteJournal
 
-__all__ = ["Sent", "append", "create", "prepare", "submit", "take_up"]
+__all__ = ["Sent", "append", "create", "leave", "prepare", "submit", "take_up", "take_up_commands"]
+
+
+#: What is left of a killed owner: the first has run since, the others have not begun.
+COMMANDS = ("first", "second", "third")
 
 
 class Sent(BaseJob[Any]):
@@ -73,6 +81,32 @@ def take_up(path: str) -> None:
         for job in recover(journal, {Sent: None}).jobs:
             step(job, job.reconcile)
             step(job, lambda job=job: job.observe("RUNNING"))
+
+
+def leave(path: str) -> None:
+    """Be killed while one command runs, which ends as soon as it may, and two wait."""
+    folder = Path(path).parent
+    with SQLiteJournal(path) as journal:
+        backend = CommandBackend(1, folder=folder / "output", journal=journal)
+        for name in COMMANDS:
+            line = f"echo $$ >> {name}.ran; while [ ! -e go ]; do sleep 0.01; done"
+            backend.run(["/bin/sh", "-c", line], name=name, cwd=folder)
+        while not (folder / f"{COMMANDS[0]}.ran").exists():
+            threading.Event().wait(0.005)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def take_up_commands(path: str) -> None:
+    with (
+        SQLiteJournal(path) as journal,
+        CommandBackend(1, folder=Path(path).parent / "output", journal=journal) as backend,
+    ):
+        jobs = recover(journal, [backend]).jobs
+        for job in jobs:
+            step(job, job.reconcile)
+        for job in jobs:
+            job.wait_for_final_state(30)
+            tell("kept", job.job_id(), str(len(job.history)))
 
 
 def step(job: Any, deed: Any) -> None:

@@ -20,7 +20,9 @@ from pathlib import Path
 import pytest
 
 import journal_scenarios
+from process_watching import alive, until
 from sojourn import recover
+from sojourn.backends import CommandJob
 from sojourn.history import replay
 from sojourn.journals.sqlite import SQLiteJournal
 
@@ -34,6 +36,8 @@ CALLS = (
     *("write", "pwrite64", "fdatasync", "fsync", "ftruncate", "openat", "close", "unlink"),
     *("link", "rename", "mkdir", "flock", "mmap"),
 )
+#: What makes changes durable; a recovery of commands is killed at every other one.
+WRITES = ("pwrite64", "fdatasync")
 #: Asked for at each commit several times; every third shows every kind of place.
 LOCKS = ("fcntl",)
 
@@ -134,6 +138,79 @@ def test_what_was_acknowledged_outlives_a_kill_at_any_system_call(
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(kill, points[part::2]))
+
+
+def left_commands(folder: Path) -> Path:
+    """Leave commands in a journal of a folder whose owner was killed; return a copy of it."""
+    folder.mkdir()
+    code = "import journal_scenarios as s, sys; s.leave(sys.argv[1])"
+    search = os.pathsep.join((str(Path(__file__).parent), *sys.path))
+    subprocess.run(
+        [sys.executable, "-c", code, folder / "j"],
+        check=False,
+        env={**os.environ, "PYTHONPATH": search},
+    )
+    (folder / "go").touch()
+    with SQLiteJournal(folder / "j") as journal:
+        [worker] = [job.facts["worker"] for job in journal.jobs(status="RUNNING")]
+    assert worker is not None
+    until(lambda: not alive(int(worker.split("/")[2])))  # and so has left word of how it ended
+    copy = folder.with_name(f"{folder.name}-copy")
+    shutil.copytree(folder, copy)
+    return copy
+
+
+def assert_each_has_run_once(folder: Path, said: str) -> None:
+    """Check that whoever comes next brings every command to its end, and that none runs twice."""
+    path = folder / "j"
+    with SQLiteJournal(path) as journal:
+        assert journal.check() == ()
+        for line in said.splitlines():
+            what, job_id, count = line.split()
+            assert what == "kept"
+            assert len(journal.history(job_id)) >= int(count)
+    journal_scenarios.take_up_commands(str(path))
+    with SQLiteJournal(path) as journal:
+        assert journal.check() == ()
+        lives = [journal.history(kept.job_id) for kept in journal.jobs()]
+    ends = [(life[-1].dest, life[-1].detail) for life in lives]
+    assert [dest for dest, _ in ends] == ["DONE"] * len(journal_scenarios.COMMANDS), (ends, said)
+    for life in lives:
+        replay(CommandJob.lifecycle, life)
+    for name in journal_scenarios.COMMANDS:
+        assert len((folder / f"{name}.ran").read_text().splitlines()) == 1, name
+
+
+def test_commands_run_once_wherever_whoever_takes_them_up_is_killed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # The output of a command has one place for ever, so each folder is put back where it was.
+    def try_some(part: int) -> int:
+        folder = tmp_path / f"part-{part}"
+        copy = left_commands(folder)
+
+        def again(*options: str) -> subprocess.CompletedProcess[str]:
+            shutil.rmtree(folder)
+            shutil.copytree(copy, folder)
+            return traced(folder, "take_up_commands", *options)
+
+        log = tmp_path / f"log-{part}"
+        done = again("-o", str(log), "-e", f"trace={','.join(WRITES)}")
+        assert done.returncode == 0, done.stderr
+        assert_each_has_run_once(folder, done.stdout)
+        counted = Counter(re.findall(r"^(\d+) +(\w+)\(", log.read_text(), re.MULTILINE))
+        most = {call: max(n for (_, each), n in counted.items() if each == call) for call in WRITES}
+        killed = 0
+        for call, count in most.items():
+            for number in range(1 + part, count + 1, 4):
+                rule = f"inject={call}:signal=KILL:when={number}"
+                done = again("-o", str(log), "-e", f"trace={call}", "-e", rule)
+                killed += done.returncode in {-9, 137}
+                assert_each_has_run_once(folder, done.stdout)
+        return killed
+
+    with ThreadPoolExecutor(2) as pool:
+        assert min(pool.map(try_some, (0, 2))) > 2
 
 
 FAULTS = (
