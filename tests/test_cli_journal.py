@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -398,6 +399,32 @@ def test_times_are_given_as_people_say_them() -> None:
     assert instant("2026-11-28").tzinfo is not None
     with pytest.raises(RefusalError, match="'tomorrow' is no instant"):
         instant("tomorrow")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_times_that_no_clock_shows_are_shown(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    first = datetime(1, 1, 1, tzinfo=UTC)
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    with SQLiteJournal("j") as journal:
+        job = PrintJob("printer", "cup-1", journal=journal)
+        job.observe("RUNNING", at=last)
+        job.observe("DONE", at=first)
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        told, numbers = typed("show", "cup-1", *JOURNAL), typed("stats", *JOURNAL)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert told.returncode == 0
+    assert re.search(r"2 +9999-12-31 \d\d:59:59.000 +start", told.stdout)
+    assert re.search(
+        r"3 +0001-01-01 \d\d:\d\d:\d\d.000 +finish +RUNNING → DONE +after 0 s", told.stdout
+    )
+    assert re.search(r"RUNNING +1 +0 +0 s +0 s +0 s", numbers.stdout)  # not less than nothing
 
 
 # Whether it is damaged.

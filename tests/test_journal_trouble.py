@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import subprocess
@@ -174,3 +175,29 @@ def test_a_path_is_not_taken_for_a_journal(path: Path) -> None:
             Pushed(None, "j-1", journal=each)  # type: ignore[arg-type]
 
     assert not path.exists()
+
+
+@pytest.mark.parametrize("error", [errno.EROFS, errno.EACCES])
+def test_a_place_where_nothing_can_be_written_is_said_with_the_way_out(
+    path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    with SQLiteJournal(path):
+        pass
+    genuine = os.open
+
+    def refuse(name: Any, flags: int, *args: Any, **named: Any) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(error, os.strerror(error), name)
+        return genuine(name, flags, *args, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+
+    with pytest.raises(JournalFileError, match="copy it with its -wal and its -results"):
+        SQLiteJournal(path)
+
+
+def test_a_folder_that_is_not_there_is_not_made(path: Path) -> None:
+    with pytest.raises(JournalFileError, match="its folder is not there; make it"):
+        SQLiteJournal(path.parent / "missing" / "jobs")
+
+    assert list(path.parent.iterdir()) == []

@@ -37,6 +37,8 @@ def instant(text: str) -> datetime:
 
 def shown(at: datetime, *, exactly: bool = False) -> str:
     """Return an instant as the clock on the wall shows it here."""
-    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S" + (".%f" if exactly else ""))[
-        : 23 if exactly else None
-    ]
+    try:
+        at = at.astimezone()
+    except (OverflowError, OSError, ValueError):
+        pass  # a backend that does not know may say the year 1, which has no hours before it
+    return at.replace(tzinfo=None).isoformat(" ", "milliseconds" if exactly else "seconds")

@@ -143,7 +143,8 @@ def statistics_of(stories: list[Story], until: datetime) -> Statistics:
             if entry.inferred:
                 unseen[entry.trigger, entry.source, entry.dest] += 1
             if begin is not None and entry.at is not None:
-                spent[entry.source].append((entry.at - begin).total_seconds())
+                # Somebody has set the clock back meanwhile, or two clocks were looked at.
+                spent[entry.source].append(max((entry.at - begin).total_seconds(), 0.0))
             begin = entry.at
         visits[story.state] += 1
         here[story.state] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sqlite3
@@ -168,7 +169,13 @@ def open_beside(path: str) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o600)
     except OSError as error:
-        raise JournalFileError(path, error.strerror or str(error)) from error
+        reason = error.strerror or str(error)
+        if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+            reason += (
+                "; to look at a journal where nothing can be written, "
+                "copy it with its -wal and its -results to where that can be"
+            )
+        raise JournalFileError(path, reason) from error
     try:
         _check_file(Path(path))
     except BaseException:
