@@ -284,3 +284,23 @@ def test_a_batch_that_is_damaged_does_not_keep_another_from_going_on(
         .stdout.split("\n")[1]
         .startswith(f"{second}.two")
     )
+
+
+def test_a_job_that_only_looks_like_a_batch_is_shown_and_not_gone_on_with(typed: Typed) -> None:
+    with SQLiteJournal("j") as journal:
+        PrintJob("sojourn run", "odd", journal=journal).submit()
+        PrintJob("printer", "gone.a", metadata={"batch": "gone"}, journal=journal).submit()
+    batch_id = killed("one")
+    Path("go").touch()
+
+    shown = typed("show", "odd", *JOURNAL)
+    told = typed("resume", *JOURNAL)
+
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert told.returncode == 1
+    assert f"batch {batch_id}: 1 command" in told.stdout
+    assert told.stderr.startswith("sojourn: batch odd: the journal says too little of batch odd")
+    for words in (("resume", "odd"), ("resume", "gone.a"), ("cancel", "odd")):
+        refused = typed(*words, *JOURNAL)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "for it to go on; sojourn run has not made it" in refused.stderr

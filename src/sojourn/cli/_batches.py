@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sojourn._book import name_of_class, whether_alive
 from sojourn.backends._commands import CommandJob, folder_name
 from sojourn.cli._batch import Task
-from sojourn.cli._terminal import RefusalError
+from sojourn.cli._terminal import RefusalError, inert
 from sojourn.errors import JournalConflictError, JournalDamageError
 from sojourn.history import KeptJob
 from sojourn.job import BaseJob
@@ -89,6 +89,18 @@ def _cancel_what_waits(job: CommandJob) -> bool:
             return cancelled
     finally:
         job._sj_tell()
+
+
+def _says_enough(notes: Mapping[str, Any]) -> bool:
+    """Tell whether notes are those that `Kept.new` takes."""
+    tasks = notes.get("tasks")
+    return (
+        {"source", "slots", "timeout"} <= notes.keys()
+        and isinstance(notes.get("folder"), str)
+        and isinstance(notes.get("cwd"), str)
+        and isinstance(tasks, list)
+        and all(isinstance(each, list) and len(each) == len(fields(Task)) for each in tasks)
+    )
 
 
 class Owner(NamedTuple):
@@ -167,8 +179,18 @@ class Kept:
 
     @classmethod
     def old(cls, journal: SQLiteJournal, batch_id: str) -> Kept:
-        """Return a batch that is in the journal."""
-        return cls(journal, BatchJob.attach(BATCH, batch_id, journal=journal))
+        """Return a batch that is in the journal.
+
+        Raises:
+            RefusalError: It says too little of it.
+        """
+        job = BatchJob.attach(BATCH, batch_id, journal=journal)
+        if not _says_enough(job.metadata):
+            raise RefusalError(
+                f"the journal says too little of batch {inert(batch_id)} for it to go on; "
+                "sojourn run has not made it, or that of another version"
+            )
+        return cls(journal, job)
 
     def _make_folders(self) -> None:
         try:

@@ -41,7 +41,7 @@ def left(
         try:
             kept = Kept.old(journal, job.job_id)
             owner = kept.owner()
-        except JournalError as error:
+        except (JournalError, RefusalError) as error:
             tell_of_one(job.job_id, error)
             complete = False
             continue

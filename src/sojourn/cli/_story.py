@@ -38,7 +38,6 @@ def told(journal: SQLiteJournal, story: Story) -> Iterator[str]:
         yield ""
         yield from _anomalies(story.anomalies)
     if job.backend == BATCH:
-        yield ""
         yield from _members(journal, job)
     yield from _result(journal, job)
     yield from _outputs(job)
@@ -103,7 +102,10 @@ def _anomalies(anomalies: Sequence[Anomaly]) -> Iterator[str]:
 
 def _members(journal: SQLiteJournal, batch: KeptJob) -> Iterator[str]:
     """Say how many of a batch's commands are where."""
-    total = len(batch.metadata["tasks"])
+    tasks = batch.metadata.get("tasks")
+    if not isinstance(tasks, list):
+        return  # it has the backend of a batch, and was made by somebody else
+    total = len(tasks)
     changed, lost = _kept.ask(journal, since=batch.created_at)
     found = Counter(job.status for job in changed if job.metadata.get("batch") == batch.job_id)
     damaged = sum(each.startswith(f"{batch.job_id}.") for each in lost)
@@ -111,6 +113,7 @@ def _members(journal: SQLiteJournal, batch: KeptJob) -> Iterator[str]:
     parts = [f"{found[status]} {status}" for status in JobStatus if found[status]]
     parts += [f"{waiting} not submitted"] if waiting else []
     parts += [f"{damaged} damaged in the journal"] if damaged else []
+    yield ""
     yield f"{total} command{'' if total == 1 else 's'}: {', '.join(parts)}"
 
 
