@@ -246,7 +246,7 @@ class TestAFileThatIsRefused:
             SQLiteJournal(path)
 
     def test_has_no_folder(self, path: Path) -> None:
-        with pytest.raises(JournalFileError, match="No such file"):
+        with pytest.raises(JournalFileError, match="its folder is not there; make it"):
             SQLiteJournal(path / "deeper" / "jobs")
 
     def test_may_be_put_right_by_hand(self, path: Path) -> None:

@@ -194,10 +194,3 @@ def test_a_place_where_nothing_can_be_written_is_said_with_the_way_out(
 
     with pytest.raises(JournalFileError, match="copy it with its -wal and its -results"):
         SQLiteJournal(path)
-
-
-def test_a_folder_that_is_not_there_is_not_made(path: Path) -> None:
-    with pytest.raises(JournalFileError, match="its folder is not there; make it"):
-        SQLiteJournal(path.parent / "missing" / "jobs")
-
-    assert list(path.parent.iterdir()) == []
