@@ -16,6 +16,7 @@ from sojourn.errors import (
     JobCancelledError,
     JobFailedError,
     JournalError,
+    ReentrantTransitionError,
 )
 
 LIVE = ["QUEUED", "RUNNING"]
@@ -263,7 +264,7 @@ class TestWhileTheBackendIsAsked:
         assert job.cancel_requested is False
         assert_consistent(job)
 
-    @pytest.mark.parametrize("answer", [True, None], ids=repr)
+    @pytest.mark.parametrize("answer", [True, None, False], ids=repr)
     def test_a_report_that_it_is_cancelled_agrees(self, answer: bool | None) -> None:
         gate = Gate(answer)
         job, _ = live(cancel=[gate])
@@ -275,6 +276,22 @@ class TestWhileTheBackendIsAsked:
 
         assert cancelling.result() is True
         assert [entry.trigger for entry in job.history] == ["submit", "cancel"]
+
+    def test_a_callback_that_may_not_fire_ends_it_with_the_error(self) -> None:
+        other = Pushed(None, "other")
+
+        class Meddling(Remote):
+            stopped = Transition(
+                ACTIVE, JobStatus.CANCELLED, trigger="cancel", before=lambda _: other.fail("text")
+            )
+
+        job = Meddling(Backend(cancel=[True]), "j-1")
+        job.submit()
+
+        with pytest.raises(ReentrantTransitionError):
+            job.cancel()
+
+        assert job.state is BaseJob.QUEUED
 
     @pytest.mark.parametrize("round_", range(30))
     def test_many_threads_that_ask_make_one_step(self, round_: int) -> None:

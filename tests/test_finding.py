@@ -125,7 +125,7 @@ def test_a_job_stays_in_its_attempt_whoever_moves_it() -> None:
 
     found = renewed(submit=[LOST], find=["native-9"])
     refused = renewed(submit=[ValueError("no")])
-    accepted, cancelled, reported, failed, finished = (renewed() for _ in range(5))
+    accepted, cancelled, reported, failed, finished, told = (renewed() for _ in range(6))
     for job in (found, refused):
         with pytest.raises(Exception, match="no"):
             job.submit()
@@ -136,8 +136,10 @@ def test_a_job_stays_in_its_attempt_whoever_moves_it() -> None:
     failed.fail("text")
     finished.observe("RUNNING")
     finished.finish(result=42)
+    told.trigger("submit")
+    told.observe("RUNNING")
 
-    for job in (found, refused, accepted, cancelled, reported, failed, finished):
+    for job in (found, refused, accepted, cancelled, reported, failed, finished, told):
         assert job.attempt == 2
         assert {entry.attempt for entry in job.history} == {2}
 

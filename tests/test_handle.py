@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from job_doubles import Background, Pushed
+from sojourn._asking import Flight
 from sojourn._handle import is_free
 
 
@@ -47,3 +48,14 @@ def test_a_lock_that_this_thread_holds_is_not_free_and_stays_its_own() -> None:
 def test_a_lock_that_another_thread_holds_is_not_free() -> None:
     with (lock := threading.RLock()):
         assert Background(is_free, lock).result() is False
+
+
+def test_a_question_is_over_when_it_is_answered_or_nobody_asks_it_any_more() -> None:
+    flight = Flight()
+
+    assert flight.over() is True
+
+    with flight.lock:
+        assert flight.over() is False
+        flight.answered = True
+        assert flight.over() is True

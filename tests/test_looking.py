@@ -229,7 +229,7 @@ class TestTrouble:
         with pytest.raises(UnknownStatusError) as unknown:
             job.status()
 
-        assert unknown.value.raw == "POLISHING"
+        assert (unknown.value.raw, unknown.value.state) == ("POLISHING", "QUEUED")
         assert job.state is BaseJob.QUEUED
         assert job.status() is JobStatus.RUNNING
 

@@ -694,7 +694,7 @@ class TestAttempts:
         job = brought_to(part(), SHOP_WAYS, state)
         before = job.history
 
-        assert job.observe(word, attempt=2) in (Outcome.STALE, Outcome.CONFLICT)
+        assert job.observe(word, attempt=2) is Outcome.CONFLICT
 
         assert (job.state.name, job.attempt, job.history) == (state, 1, before)
 
@@ -767,6 +767,14 @@ class TestAnomalies:
         assert sum(odd.count for odd in job.anomalies) == 10_000
         assert len(job.anomalies) < 100
         assert len(caplog.records) < 100
+
+    def test_a_hundred_kinds_are_kept_and_no_more(self) -> None:
+        job = brought_to(part(), SHOP_WAYS, "DONE")
+
+        for attempt in range(2, 112):
+            assert job.observe("scrap", attempt=attempt) is Outcome.CONFLICT
+
+        assert len(job.anomalies) == 100
 
     @pytest.mark.parametrize(
         ("state", "told"), [("DONE", "waiting"), ("RUNNING", "waiting"), ("RUNNING", "milling")]

@@ -409,3 +409,33 @@ class TestSharing:
         assert isinstance(first.outcome(), KeyboardInterrupt)
         assert second.result() == "the result"
         assert backend.asked == ["fetch_result", "fetch_result"]
+
+    def test_one_that_shares_waits_as_long_as_it_may(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        gate = Gate("the result")
+        job, _ = over(gate)
+        genuine = _clock.wait
+
+        def wait(lock: Any, seconds: float | None) -> bool:
+            gate.open()
+            return genuine(lock, seconds)
+
+        first = Background(job.result)
+        gate.wait_until_asked()
+        monkeypatch.setattr(_clock, "wait", wait)
+
+        assert job.result(timeout=0.99) == "the result"
+        assert first.result() == "the result"
+
+    def test_one_that_may_not_wait_does_not_share(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        gate = Gate("the result")
+        job, backend = over(gate)
+        first = Background(job.result)
+        gate.wait_until_asked()
+        manual_clock(monkeypatch)
+
+        with pytest.raises(JobTimeoutError):
+            job.result(timeout=0)
+
+        gate.open()
+        assert first.result() == "the result"
+        assert backend.asked == ["fetch_result"]

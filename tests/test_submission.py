@@ -141,16 +141,16 @@ class TestAccepted:
 
 class TestASecondCall:
     @pytest.mark.parametrize(
-        ("answer", "error"),
+        ("answer", "error", "reason"),
         [
-            ("native-1", None),
-            (ValueError("no"), JobSubmitError),
-            (LOST, SubmitUncertainError),
+            ("native-1", None, "it was submitted already, as 'native-1'"),
+            (ValueError("no"), JobSubmitError, "the backend refused it (ValueError: no)"),
+            (LOST, SubmitUncertainError, "a submission is uncertain (TimeoutError: no answer)"),
         ],
         ids=["accepted", "refused", "uncertain"],
     )
     def test_is_refused_with_the_reason_and_sends_nothing(
-        self, answer: Any, error: type[Exception] | None
+        self, answer: Any, error: type[Exception] | None, reason: str
     ) -> None:
         backend = Backend(submit=[answer])
         job = Remote(backend, "j-1")
@@ -163,7 +163,7 @@ class TestASecondCall:
 
         assert (refused.value.job_id, refused.value.trigger) == ("j-1", "submit")
         assert refused.value.state == job.state.name
-        assert refused.value.reason
+        assert refused.value.reason.startswith(reason)
         assert backend.asked == ["submit"]
         assert job.history == before
 
@@ -358,6 +358,17 @@ class TestRefused:
             job.result()
         assert failed.value.__cause__ is refusal
 
+    def test_the_journal_knows_of_it(self) -> None:
+        job = Remote(Backend(submit=[ValueError("no")]), "j-1", journal=(rows := Rows()))
+        with suppress(JobSubmitError):
+            job.submit()
+
+        kept = rows.read("j-1")
+
+        assert kept is not None
+        assert (kept.job.facts["claim"], kept.job.facts["doubt"]) == ("refused", "ValueError: no")
+        assert [(entry.origin, entry.inferred) for entry in kept.entries] == [("command", False)]
+
     def test_the_hook_may_say_so_in_our_words(self) -> None:
         refusal = JobSubmitError("no credit")
         job = Remote(Backend(submit=[refusal]), "j-1")
@@ -400,6 +411,12 @@ class TestRefused:
         backend = Backend(submit=[contradictory], find=["native-9"], poll=["RUNNING"])
         job = Remote(backend, "j-1", journal=(rows := Rows()))
         with suppress(JobSubmitError):
+            job.submit()
+
+        kept = rows.read("j-1")
+        assert kept is not None
+        assert kept.job.facts["claim"] == "sent"
+        with pytest.raises(IllegalTransitionError, match="it was submitted already"):
             job.submit()
 
         assert job.reconcile() is Outcome.UNCHANGED
@@ -1108,6 +1125,14 @@ class TestAttached:
         with pytest.raises(IllegalTransitionError):
             job.submit()
         assert backend.asked == []
+        assert job.history == ()
+
+    def test_it_is_not_submitted_again_where_no_hook_would_be_asked(self) -> None:
+        job = Pushed.attach(None, "j-1")
+
+        with pytest.raises(IllegalTransitionError, match="it was submitted elsewhere"):
+            job.submit()
+
         assert job.history == ()
 
     def test_it_may_have_no_id_of_the_backend_s(self) -> None:

@@ -31,16 +31,17 @@ class Flight:
         lock: Held by the thread that asks.
         error: What it raised.
         outcome: What became of its report.
-        answered: Whether there is an answer, or an error that concerns all who share.
+        answered: Whether there is an answer.
     """
 
     __slots__ = ("answered", "error", "lock", "outcome")
 
+    outcome: Outcome
+
     def __init__(self) -> None:
-        """Prepare one."""
+        """Prepare one, without an outcome."""
         self.lock = threading.RLock()
         self.error: Exception | None = None
-        self.outcome = Outcome.UNCHANGED
         self.answered = False
 
     def over(self) -> bool:
@@ -139,7 +140,6 @@ class Asking(Reconciling):
             if outermost:
                 _asking.discard(ident)
             setattr(self._sj_facts, slot, None)
-            flight.answered = flight.error is not None
         flight.answered = True
         return flight
 

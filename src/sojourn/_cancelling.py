@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sojourn import _clock
-from sojourn._asking import Asking, overrides
+from sojourn._asking import Asking
 from sojourn._handle import firing, logger
 from sojourn._records import COMMAND
 from sojourn.errors import IllegalTransitionError
@@ -59,12 +59,11 @@ class Cancelling(Asking):
             if state in self._sj_rules.finals:
                 return state == "CANCELLED"
             claim = self._sj_claimed().kind
-            hooked = overrides(self._cancel, Cancelling._cancel)
             if facts is not None and claim in ("sending", "uncertain", "elsewhere"):
                 self._sj_request_cancel(True)
                 return True
             if claim or self.state.status is not JobStatus.INITIALIZING:
-                return None if hooked else False
+                return None
             plan = self._sj_rules.tables["cancel"][state][0]
             self._sj_step(plan, _clock.wall(), COMMAND)
             return True

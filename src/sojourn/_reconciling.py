@@ -175,14 +175,13 @@ class Reconciling(Firing):
         moved = since is not None and since is not last
         if since is not None and moved and attempt is None:
             attempt = attempt_of(since)  # it answers a question about that attempt
-        if attempt is not None and (ahead := attempt - attempt_of(last)):
+        now = attempt_of(last)
+        if attempt is not None and attempt < now:
+            return Outcome.STALE
+        if attempt is not None and attempt > now:
             if state in rules.finals:
-                agrees = state in evidence.goals and ahead > 0
-                contradicts = Outcome.CONFLICT if ahead > 0 else Outcome.STALE
-                return Outcome.UNCHANGED if agrees else contradicts
-            if ahead < 0:
-                return Outcome.STALE
-            return rules.path(evidence, state, ahead) or Outcome.CONFLICT
+                return Outcome.UNCHANGED if state in evidence.goals else Outcome.CONFLICT
+            return rules.path(evidence, state, attempt - now) or Outcome.CONFLICT
         verdict = rules.weigh(evidence, state)
         if moved and not isinstance(verdict, Outcome) and rules.may_have_left(evidence, state):
             # The question was asked before the latest change, and the answer fits the time
