@@ -13,7 +13,7 @@ from kit_classes import SHIPPED, Shipped
 
 MAKE = Path(__file__).parent / "make"
 sys.path.append(str(MAKE))
-from mutants import SURVIVORS, found, full_name, reasons  # noqa: E402
+from mutants import ASKED, FILES, SOURCE, SURVIVORS, found, full_name, reasons  # noqa: E402
 from mutation import mutations  # noqa: E402
 
 pytestmark = pytest.mark.once
@@ -70,3 +70,10 @@ def test_every_survivor_has_a_reason_and_is_still_there() -> None:
 
     assert [name for name, reason in known.items() if len(reason) < 20] == []
     assert [name for name in known if name not in there] == []
+
+
+def test_every_file_and_every_test_that_is_asked_is_there() -> None:
+    asked = {name for first in FILES.values() for name in first.split()} | {*ASKED}
+
+    assert [name for name in FILES if not (SOURCE / f"{name}.py").exists()] == []
+    assert [name for name in asked if not (MAKE.parent / f"test_{name}.py").exists()] == []

@@ -59,17 +59,9 @@ FILES = {
 #: All tests that are asked, the quick ones first.
 ASKED = (
     *("handle", "triggers", "observations", "submission", "cancelling", "waiting", "results"),
-    *(
-        "looking",
-        "finding",
-        "interrupted",
-        "outsiders",
-        "journal_protocol",
-        "snapshots",
-        "contract",
-    ),
-    *("lifecycle", "lifecycle_shown", "declaring", "ids", "logging", "asyncio", "journals"),
-    *("journal_recovery", "journal_handles", "engine", "fork", "kit_faulty"),
+    *("looking", "finding", "interrupted", "outsiders", "journal_protocol", "snapshots"),
+    *("contract", "lifecycle", "lifecycle_shown", "declaring", "ids", "logging", "asyncio"),
+    *("journals", "journal_recovery", "journal_handles", "engine", "fork", "kit_faulty"),
     "illegal_transitions",
 )
 #: Imported once, before the forks.
