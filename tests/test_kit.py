@@ -17,7 +17,8 @@ import pytest
 from batch_job import ChecksumJob
 from job_oracle import BASE, SHOP
 from kit_classes import CHECKSUM, command, function, part
-from kit_gallery import HONEST, PLANTED, Empty, Honest, Planted
+from kit_gallery import HONEST, PLANTED, Honest, Planted
+from kit_gallery.honest import Empty
 from machine_shop import MachineShopJob
 from sojourn import BaseJob, JobStatus, Outcome, State, Transition
 from sojourn.backends import CommandJob, FunctionJob

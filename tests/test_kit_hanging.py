@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kit_gallery import Empty
+from kit_gallery.honest import Empty
 from sojourn import BaseJob, JobStatus, Outcome, Transition, _clock
 from sojourn.testing import (
     FactoryError,

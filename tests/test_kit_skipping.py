@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kit_gallery import Empty
+from kit_gallery.honest import Empty
 from sojourn.testing import JobConformance
 
 pytestmark = pytest.mark.once

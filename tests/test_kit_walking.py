@@ -9,14 +9,8 @@ from hypothesis import settings
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 
 from job_oracle import BASE, SHOP
-from kit_gallery import (
-    AsksNoMoreAfterALostAnswer,
-    CountsCalls,
-    Honest,
-    LooksOnlyOnce,
-    Precheck,
-    Restarts,
-)
+from kit_gallery.asking import AsksNoMoreAfterALostAnswer, LooksOnlyOnce
+from kit_gallery.honest import CountsCalls, Honest, Precheck, Restarts
 from machine_shop import Controller, MachineShop, MachineShopJob, Program
 from sojourn import BaseJob, JobStatus, State, Transition
 from sojourn.testing import ScriptedBackend, ScriptedJob, machine_for
