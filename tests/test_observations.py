@@ -12,7 +12,7 @@ import pytest
 from job_doubles import Backend, Background, Pushed, Remote, brought_to, meet, part
 from job_oracle import BASE, BASE_WAYS, FINALS, SHOP, SHOP_WAYS, assert_consistent
 from machine_shop import MachineShopJob
-from sojourn import BaseJob, JobStatus, Observation, Outcome, State, Transition
+from sojourn import BaseJob, JobStatus, Observation, Outcome, State, Transition, _clock
 from sojourn.errors import (
     IllegalTransitionError,
     JobError,
@@ -977,3 +977,20 @@ class TestThreads:
         meet(*[lambda: [job.observe("scrap") for _ in range(200)]] * 4)
 
         assert [odd.count for odd in job.anomalies] == [800]
+
+    def test_a_report_that_another_thread_overtakes_is_weighed_anew(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, job = (brought_to(Pushed(None, "j-1"), BASE_WAYS, "QUEUED") for _ in range(2))
+        assert first.observe("RUNNING") is Outcome.ADVANCED
+        genuine = _clock.wall
+
+        def wall() -> float:
+            monkeypatch.setattr(_clock, "wall", genuine)
+            assert Background(job.start).result() is True
+            return genuine()
+
+        monkeypatch.setattr(_clock, "wall", wall)
+
+        assert job.observe("RUNNING") is Outcome.UNCHANGED
+        assert [entry.trigger for entry in job.history] == ["submit", "start"]

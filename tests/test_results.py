@@ -292,8 +292,10 @@ class TestOfAJobThatIsNotOver:
     @pytest.mark.parametrize("timeout", [None, 0, 5], ids=repr)
     @pytest.mark.parametrize("cls", [Pushed, Remote])
     def test_is_an_error_at_once_if_nobody_submitted_it(
-        self, cls: type[Any], timeout: float | None
+        self, monkeypatch: pytest.MonkeyPatch, cls: type[Any], timeout: float | None
     ) -> None:
+        clock = manual_clock(monkeypatch)
+        began = clock.now
         backend = Backend()
         job = cls(backend, "j-1")
 
@@ -301,6 +303,7 @@ class TestOfAJobThatIsNotOver:
             job.result(timeout)
 
         assert not isinstance(refused.value, JobTimeoutError)
+        assert clock.now == began
         assert backend.asked == []
 
     @pytest.mark.parametrize("timeout", [0, 0.5, 30])
