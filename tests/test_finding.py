@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
 
 from job_doubles import Backend, Pushed, Remote, Rows
-from sojourn import BaseJob, Entry, IllegalTransitionError, JobStatus, Outcome, State, Transition
-from sojourn.errors import JobTimeoutError, SubmitUncertainError
+from sojourn import (
+    BaseJob,
+    Entry,
+    IllegalTransitionError,
+    JobStatus,
+    Observation,
+    Outcome,
+    State,
+    Transition,
+)
+from sojourn.errors import BackendError, JobTimeoutError, SubmitUncertainError
 
 LOST = TimeoutError("no answer")
 INITIALIZING, QUEUED, RUNNING = JobStatus.INITIALIZING, JobStatus.QUEUED, JobStatus.RUNNING
@@ -192,3 +202,82 @@ def test_only_reports_of_a_job_that_can_just_be_told_let_others_wait_for_it(
     kind = JobTimeoutError if cls is Sent and reported else SubmitUncertainError
     with pytest.raises(kind):
         job.wait_for_final_state(timeout=0)
+
+
+def test_a_job_that_was_reported_before_its_answer_keeps_what_was_answered() -> None:
+    def overtaken(job: Any) -> str:
+        job.observe("RUNNING")
+        return "n-1"
+
+    job = Remote(Backend(submit=[overtaken]), "j-1", journal=(rows := Rows()))
+
+    job.submit()
+
+    assert (facts(rows)["claim"], facts(rows)["native_id"]) == ("sent", "n-1")
+
+
+def test_what_goes_wrong_beside_a_submission_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    def contradicted(job: Any) -> str:
+        job.observe("RUNNING")
+        raise ValueError("no credit")
+
+    def cancelled(job: Any) -> str:
+        job.cancel()
+        return "n-1"
+
+    for answers in (
+        {"submit": [contradicted]},
+        {"submit": [cancelled], "cancel": [False]},
+        {"submit": [cancelled], "cancel": [OSError("no route")]},
+    ):
+        Remote(Backend(**answers), "j-1").submit()
+
+    told = [record.getMessage().removeprefix("job 'j-1': ") for record in caplog.records]
+    assert len(told) == 3
+    assert told[0].startswith("the backend refused it (")
+    assert told[1] == "the backend refused to cancel it"
+    assert told[2].startswith("its cancel request failed: ")
+
+
+class Surplus(BaseJob[Any]):
+    """Says something that cannot be taken, and counts its submissions."""
+
+    sent: list[str] = []  # shared by a job and its snapshot
+
+    def _submit(self) -> str:
+        self.sent.append(self.job_id())
+        return "n-1"
+
+    def _poll(self) -> Any:
+        return Observation("RUNNING", at="noon")  # type: ignore[arg-type]
+
+
+def test_an_answer_that_cannot_be_taken_is_the_backend_s_mistake() -> None:
+    job = Surplus(None, "j-1")
+    job.submit()
+
+    with pytest.raises(BackendError, match=r"cannot take what its _poll\(\) says"):
+        job.status()
+
+    assert job.state is BaseJob.QUEUED
+
+
+def test_a_snapshot_sends_nothing() -> None:
+    snapshot = pickle.loads(pickle.dumps(Surplus(None, "j-2")))
+
+    with pytest.raises(IllegalTransitionError, match="snapshot"):
+        snapshot.submit()
+
+    assert "j-2" not in Surplus.sent
+
+
+def test_a_wait_that_was_in_vain_says_what_went_wrong_last() -> None:
+    trouble = OSError("no route")
+    job = Remote(Backend(poll=[trouble]), "j-1")
+    job.submit()
+
+    with pytest.raises(JobTimeoutError) as late:
+        job.wait_for_final_state(timeout=0)
+
+    assert isinstance(late.value.__cause__, BackendError)
+    assert late.value.__cause__.__cause__ is trouble
