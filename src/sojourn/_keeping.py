@@ -81,7 +81,7 @@ class Keeping(Rereading):
             record = (*record[:4], (*more[:2], text, *more[3:]))
         attempt = more[4] if more is not None and more[4] else book.attempt
         entry = entry_of(record, book.version + 1, attempt)
-        status = self._sj_rules.states[record[0]].status.value
+        status = self._sj_rules.statuses[record[0]]
         packed = self._sj_packed(record) if status == "DONE" else None
         self._sj_write(book, entry, status, result=packed)
         self._sj_last = record

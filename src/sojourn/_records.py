@@ -8,8 +8,8 @@ garbage collector stops looking at them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
-from sojourn import _clock
 from sojourn.errors import JobError
 from sojourn.history import Entry, Origin
 
@@ -81,15 +81,12 @@ _new = tuple.__new__
 
 def entry_of(record: Record, number: int, attempt: int) -> Entry:
     """Make the entry of a record, given its number and its attempt."""
-    at, previous, more = _clock.instant(record[1]), record[3], record[4]
-    source = previous[0] if previous is not None else record[0]
-    inferred, origin, detail = (
-        (False, "trigger", None) if more is None else (more[1], more[0], more[2])
-    )
+    dest, seconds, trigger, previous, more = record
+    at = None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    source = previous[0] if previous is not None else dest
+    origin, inferred, detail = ("trigger", False, None) if more is None else more[:3]
     # A third of the time that `Entry(…)` takes, and there are as many as transitions.
-    return _new(
-        Entry, (number, at, record[2], source, record[0], attempt, inferred, origin, detail)
-    )
+    return _new(Entry, (number, at, trigger, source, dest, attempt, inferred, origin, detail))
 
 
 def entries_of(last: Record) -> Iterator[Entry]:

@@ -59,6 +59,7 @@ class Rules:
         lifecycle: The declaration that all of this was worked out from.
         tables: ``{trigger: {source: branches in order}}``.
         states: State by name.
+        statuses: Name of the status that each state stands for, by the state's name.
         finals: Names of the final states.
         calling: Triggers that call something on the way, and so take any arguments.
         birth: The record that every job of the class is born with; ``None`` if it is abstract.
@@ -78,6 +79,7 @@ class Rules:
         self.lifecycle = lifecycle
         self.tables = _machine.compile_tables(lifecycle.machine, owner)
         self.states = {state.name: state for state in lifecycle.states}
+        self.statuses = {name: state.status.value for name, state in self.states.items()}
         self.finals = frozenset(state.name for state in lifecycle.finals)
         self.calling = frozenset(
             trigger

@@ -80,7 +80,7 @@ def _step_together(cursor: sqlite3.Cursor, changes: Sequence[tuple[Change, Kept 
     if cursor.rowcount != len(changes):
         cursor.execute("ROLLBACK TO steps")
         return False
-    cursor.executemany(_ENTRY, [_added(change) for change, _ in changes])
+    cursor.executemany(_ENTRY, [_added(each) for each, _ in changes])
     return True
 
 
@@ -137,7 +137,7 @@ def _move(change: Change, now: int) -> tuple[Any, ...]:
 def _added(change: Change) -> tuple[Any, ...]:
     entry = change.entry
     assert entry is not None  # asked by the caller
-    return (change.job_id, *entry_row(change.job_id, entry))
+    return entry_row(change.job_id, entry)
 
 
 def _set_facts(cursor: sqlite3.Cursor, change: Change, kept: Kept | None, now: int) -> None:

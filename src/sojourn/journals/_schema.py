@@ -168,22 +168,19 @@ def seal(*values: object) -> int:
 
 
 def entry_row(job_id: str, entry: Entry) -> tuple[Any, ...]:
-    """Return the columns of an entry, its checksum last: what `seal` gives, in a third of the time."""
-    number, attempt, trigger, source, dest = (
-        entry.number,
-        entry.attempt,
-        entry.trigger,
-        entry.source,
-        entry.dest,
-    )
-    at, origin, inferred, detail = micros(entry.at), entry.origin, +entry.inferred, entry.detail
+    """Return the id of a job and the columns of its entry, the checksum last.
+
+    That is what `seal` gives, in a third of the time.
+    """
+    number, when, trigger, source, dest, attempt, inferred, origin, detail = entry
+    at, flag = micros(when), +inferred
     told = (
         f"={job_id}\x1f={number}\x1f={attempt}\x1f={trigger}\x1f={source}\x1f={dest}\x1f"
-        f"{'' if at is None else f'={at}'}\x1f={origin}\x1f={inferred}\x1f"
+        f"{'' if at is None else f'={at}'}\x1f={origin}\x1f={flag}\x1f"
         f"{'' if detail is None else f'={detail}'}"
     )
-    checksum = crc32(told.encode())
-    return (number, attempt, trigger, source, dest, at, origin, inferred, detail, checksum)
+    row = (job_id, number, attempt, trigger, source, dest, at, origin, flag, detail)
+    return (*row, crc32(told.encode()))
 
 
 def entry_of(job_id: str, row: tuple[Any, ...]) -> Entry | None:

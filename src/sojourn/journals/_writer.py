@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from threading import get_ident, main_thread
+from threading import Lock, get_ident, main_thread
 from time import sleep
 from typing import Any
 
@@ -29,6 +29,7 @@ __all__ = ["Writer"]
 
 #: More changes than this are never in one transaction, so that its end is never far.
 MOST_AT_ONCE = 500
+UNDECIDED = RuntimeError("nobody has decided it")
 
 
 class _Ticket:
@@ -39,20 +40,18 @@ class _Ticket:
         kept: Where its result is, if it has one.
         ready: Released when it is decided.
         open: Whether it may still be withdrawn; whoever pops this has decided it.
-        over: Whether it is decided; an interrupt may have come just after that was heard.
-        trouble: Why it was not made; ``None`` if it was.
+        trouble: Why it was not made; ``None`` if it was, and `UNDECIDED` until that is known.
     """
 
-    __slots__ = ("change", "kept", "open", "over", "ready", "trouble")
+    __slots__ = ("change", "kept", "open", "ready", "trouble")
 
     def __init__(self, change: Change, kept: Kept | None) -> None:
         self.change = change
         self.kept = kept
-        self.ready = threading.Lock()
-        self.ready.acquire()
         self.open = [True]
-        self.over = False
-        self.trouble: BaseException | None = None
+        self.trouble: BaseException | None = UNDECIDED
+        self.ready = ready = Lock()
+        ready.acquire()
 
     def take(self) -> bool:
         """Decide what becomes of it; ``False`` if somebody else has."""
@@ -63,7 +62,6 @@ class _Ticket:
 
     def decide(self, trouble: BaseException | None) -> None:
         self.trouble = trouble
-        self.over = True
         self.ready.release()
 
 
@@ -98,19 +96,19 @@ class Writer:
         self._patience = patience
         self._queue: SimpleQueue[_Ticket | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._starting = Lock()
         #: Held by the writer as long as it lives: an interrupt may come when one was just started,
         #: so that another is, and then the second has nothing to do.
-        self._running = threading.Lock()
+        self._running = Lock()
         self._cursor: sqlite3.Cursor | None = None
         self._closed = False
         #: Held by whoever writes.
-        self._pen = threading.Lock()
+        self._pen = Lock()
         #: How many changes the latest commit had. Those of many are better made together.
         self._crowd = 1
         #: Changes that nobody waits for any more, and that may yet be made; under the lock below.
         self._left: list[_Ticket] = []
-        self._leaving = threading.Lock()
+        self._leaving = Lock()
 
     def write(self, change: Change, kept: Kept | None) -> None:
         """Return when the change is durable.
@@ -137,7 +135,7 @@ class Writer:
             decided = ticket.ready.acquire(timeout=self._patience)
         except BaseException:
             # If it is not decided and cannot be withdrawn it is being written just now.
-            mine = ticket.take() or ticket.over
+            mine = ticket.take() or ticket.trouble is not UNDECIDED
             if not mine and not ticket.ready.acquire(timeout=self._patience):
                 self._leave(ticket)
             raise
