@@ -85,10 +85,10 @@ def sort_out(
     damaged: list[int] = []
     if limit == 0:
         return whole, damaged
-    for number, *row in rows:
-        job = job_or_none(tuple(row)) if row else None
+    for row in rows:
+        job = job_or_none(row[1:]) if len(row) > 1 else None
         if job is None:
-            damaged.append(number)
+            damaged.append(row[0])
         elif wanted(job):
             whole.append(job)
             if len(whole) == limit:
