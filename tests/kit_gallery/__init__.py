@@ -4,7 +4,7 @@
 pass, however they look.
 """
 
-from kit_gallery import asking, believing, following, keeping, moving, waiting
+from kit_gallery import asking, believing, following, keeping, moving, remembering, waiting
 from kit_gallery.honest import HONEST, Honest
 from kit_gallery.planting import PLANTED, Planted
 
@@ -18,5 +18,6 @@ __all__ = [
     "following",
     "keeping",
     "moving",
+    "remembering",
     "waiting",
 ]

@@ -55,7 +55,7 @@ class TakesTroubleForAYesThere(ScriptedJob):
             return "native-0"
 
 
-@breaks("one-submission", "ci")
+@breaks("one-submission")
 class LooksOnlyOnce(ScriptedJob):
     found: Any = NOT_GIVEN
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, get_args
 from sojourn._handle import logger
 from sojourn.errors import SojournError
 from sojourn.job import BaseJob
-from sojourn.testing import _asking, _awaiting, _in_asyncio, _keeping, _own_hooks
+from sojourn.testing import _asking, _awaiting, _in_asyncio, _keeping, _own_hooks, _repeating
 from sojourn.testing._calls import HOOKS
 from sojourn.testing._exhaustive import commands, exhaust, moves, said
 from sojourn.testing._no_time import no_time_passes
@@ -31,7 +31,9 @@ SCENARIOS: Final = (
     *_awaiting.SCENARIOS,
     *_in_asyncio.SCENARIOS,
     *_keeping.SCENARIOS,
+    *_repeating.SCENARIOS,
 )
+OWN_SCENARIOS: Final = (*_own_hooks.SCENARIOS, *_repeating.OWN_SCENARIOS)
 
 #: How many calls the quick tier makes with each set of hooks; all of a small class, most of another.
 QUICK_CALLS: Final = 1_000
@@ -163,7 +165,7 @@ def _parts(subject: Subject, tier: Tier) -> Iterator[Part]:
     limit = QUICK_CALLS if tier == "quick" else CI_CALLS
     pushed = Setup(subject, "without hooks", ())
     yield "every move", lambda ledger: exhaust(pushed, moves(pushed), ledger, 10 * limit)
-    own = _own_hooks.SCENARIOS if subject.scripted and subject.own_hooks else ()
+    own = OWN_SCENARIOS if subject.scripted and subject.own_hooks else ()
     for promise, scenario in (*SCENARIOS, *own):
         yield (
             scenario.__name__.replace("_", " "),
