@@ -33,8 +33,9 @@ Move = Callable[[int], None]
 def throughput(*, quick: bool) -> list[Result]:
     """From the call to the return, for one caller and for thirty-two, by the clock on the wall.
 
-    Where the disk is not waited for, also CPU time of the whole process, as in other rows: a busy machine halts
-    the one who computes, which is us with a single caller, and not the two of the rival who wake each other.
+    That is what is promised: transitions a second. Where the disk is not waited for, also CPU time of the whole
+    process: a busy machine halts the one who computes, which is us with a single caller, and not the two of the
+    rival who wake each other.
     """
     results = []
     for durability in ("full", "normal"):
@@ -46,7 +47,7 @@ def throughput(*, quick: bool) -> list[Result]:
                     f"a transition kept, {durability}, {callers} caller{'s' * (callers > 1)}, {clock}",
                     f"sqlite3 {sqlite3.sqlite_version} by hand, the same group commit",
                     pairs,
-                    Goal(0.7),
+                    Goal(0.7) if clock == "wall" else None,
                 )
                 for clock, pairs in clocks.items()
                 if clock == "wall" or durability == "normal"
