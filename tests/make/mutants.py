@@ -55,6 +55,12 @@ FILES = {
     "_waiting": "waiting results",
     "_snapshots": "snapshots",
     "job": "declaring triggers",
+    "_records": "handle snapshots journal_protocol triggers interrupted",
+    "_keeping": "journal_protocol journal_handles journal_recovery journal_trouble",
+    "_rereading": "journal_handles journal_recovery journal_protocol journal_trouble",
+    "_async": "asyncio fork",
+    "_book": "journal_protocol journal_recovery journals journal_handles",
+    "_forking": "fork",
 }
 #: All tests that are asked, the quick ones first.
 ASKED = (
