@@ -532,6 +532,34 @@ class TestClosing:
 
         assert all(each is None or isinstance(each, JournalError) for each in outcomes)
 
+    def test_is_told_to_whoever_was_about_to_wait(
+        self, journal: SQLiteJournal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, late = (Pushed(None, name, journal=journal) for name in ("j-1", "j-2"))
+        first.submit()  # so that there is a thread
+        there, closed, tickets = threading.Event(), threading.Event(), journal._writer._queue
+
+        class Slow:
+            qsize, empty, get, get_nowait = (
+                *(tickets.qsize, tickets.empty),
+                *(tickets.get, tickets.get_nowait),
+            )
+
+            def put(self, ticket: Any) -> None:
+                if ticket is not None:
+                    there.set()
+                    assert closed.wait(30)
+                tickets.put(ticket)
+
+        monkeypatch.setattr(journal._writer, "_crowd", 2)  # it does not write by itself
+        monkeypatch.setattr(journal._writer, "_queue", Slow())
+        submission = Background(late.submit)
+        assert there.wait(30)
+        journal.close()
+        closed.set()
+
+        assert "is closed" in str(submission.outcome())
+
     def test_may_be_left_to_the_end_of_the_interpreter(self, path: Path) -> None:
         script = (
             "import atexit, sys\n"

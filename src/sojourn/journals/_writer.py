@@ -132,6 +132,8 @@ class Writer:
         ticket = _Ticket(change, kept)
         try:
             self._queue.put(ticket)
+            if self._closed and ticket.take():
+                ticket.decide(self._refusal())  # nobody may be there any more to look at it
             decided = ticket.ready.acquire(timeout=self._patience)
         except BaseException:
             # If it is not decided and cannot be withdrawn it is being written just now.
@@ -206,7 +208,7 @@ class Writer:
     def _start(self) -> None:
         with self._starting:
             if self._closed:
-                raise JournalError(f"journal {self.path!r} is closed; open it again")
+                raise self._refusal()
             if self._thread is None or not self._thread.is_alive():
                 thread = threading.Thread(target=self._run, name="sojourn-journal", daemon=True)
                 try:
@@ -254,7 +256,10 @@ class Writer:
             except Empty:
                 return
             if ticket is not None and ticket.take():
-                ticket.decide(JournalError(f"journal {self.path!r} is closed; open it again"))
+                ticket.decide(self._refusal())
+
+    def _refusal(self) -> JournalError:
+        return JournalError(f"journal {self.path!r} is closed; open it again")
 
     # In the thread.
 
