@@ -407,6 +407,7 @@ def test_a_job_that_is_not_new_is_refused() -> None:
         check_job_class(Empty, factory=used)
 
 
+@pytest.mark.once
 def test_a_class_of_forty_states_is_exhausted() -> None:
     names = [f"STEP_{number}" for number in range(34)]
     body: dict[str, Any] = {name: State(JobStatus.RUNNING) for name in names}
@@ -445,6 +446,7 @@ def test_a_backend_is_asked_only_what_it_knows() -> None:
         ScriptedBackend(poll=[])
 
 
+@pytest.mark.once
 def test_the_kit_needs_hypothesis_and_pytest_only_where_it_uses_them() -> None:
     code = """
 import sys
