@@ -20,7 +20,7 @@ from kit_classes import CHECKSUM, command, function, part
 from kit_gallery import HONEST, PLANTED, Honest, Planted
 from kit_gallery.honest import Empty
 from machine_shop import MachineShopJob
-from sojourn import BaseJob, JobStatus, Outcome, State, Transition
+from sojourn import BaseJob, IllegalTransitionError, JobStatus, Outcome, State, Transition
 from sojourn.backends import CommandJob, FunctionJob
 from sojourn.journals.memory import MemoryJournal
 from sojourn.testing import (
@@ -28,6 +28,7 @@ from sojourn.testing import (
     FactoryError,
     JobConformance,
     ScriptedBackend,
+    ScriptedJob,
     _asking,
     _in_asyncio,
     _looping,
@@ -139,6 +140,38 @@ def test_a_finding_reads_as_a_path() -> None:
     race = next(each for each in report.findings if each.promise == "calls-are-linearizable")
     assert "submit() and the backend takes it in one thread, stopped at _" in race.path[-1]
     assert race.happened.startswith("raises IllegalTransitionError and meanwhile returns True; ")
+
+
+def test_a_finding_is_told_without_the_calls_that_did_nothing_before_it() -> None:
+    class Refuses(BaseJob[Any]):
+        def trigger(self, trigger: str, **kwargs: Any) -> bool:
+            if trigger == "start" and self.state is BaseJob.QUEUED:
+                return False
+            return super().trigger(trigger, **kwargs)
+
+    finding = check_job_class(Refuses).findings[0]
+
+    assert finding.path == ("trigger('submit')", "trigger('start')")
+
+
+def test_what_takes_more_than_one_call_on_a_job_is_told_with_all_of_them() -> None:
+    class Tires(BaseJob[Any]):
+        refused = 0
+
+        def trigger(self, trigger: str, **kwargs: Any) -> bool:
+            try:
+                return super().trigger(trigger, **kwargs)
+            except IllegalTransitionError:
+                self.refused += 1
+                if self.refused > 1:
+                    return False
+                raise
+
+    finding = check_job_class(Tires).findings[0]
+
+    assert finding.promise == "trigger-is-strict"
+    assert finding.path[:2] == ("trigger('start')", "trigger('finish')")
+    assert finding.times > 1
 
 
 def test_an_edge_that_the_table_does_not_have_is_found() -> None:
@@ -302,6 +335,7 @@ def test_an_error_fails_the_test_that_there_is_none() -> None:
 
 ONE = Empty("backend", "j-1")
 MEMORY = MemoryJournal()
+SCRIPT = ScriptedBackend()
 
 
 def _fail() -> Any:
@@ -356,6 +390,11 @@ BAD: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         lambda: check_job_class(Empty, factory=partial(Empty, None, "j", journal=MEMORY)),
         FactoryError,
         "two jobs under one id in the same journal; give each job",
+    ),
+    "one script for all": (
+        lambda: check_job_class(ScriptedJob, factory=partial(ScriptedJob, SCRIPT, "j")),
+        FactoryError,
+        "gives two jobs the same ScriptedBackend, .*; make a new backend for every job",
     ),
     "no such tier": (lambda: check_job_class(Empty, tier="slow"), ValueError, "'quick' or 'ci'"),  # type: ignore[arg-type]
 }

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from kit_gallery.planting import breaks
 from sojourn import BaseJob, Entry
+from sojourn.testing import ScriptedJob
 
 
 @breaks("callbacks-once")
@@ -120,3 +121,12 @@ class KeepsTheNotesOfItsCaller(BaseJob[Any]):
 class TakesNoNotes(BaseJob[Any]):
     def __init__(self, backend: Any, job_id: str, **options: Any) -> None:
         super().__init__(backend, job_id)
+
+
+@breaks("identity-is-kept")
+class LooksWhenItIsAttached(ScriptedJob):
+    @classmethod
+    def attach(cls, *args: Any, **options: Any) -> Any:
+        job = super().attach(*args, **options)
+        job.status()
+        return job

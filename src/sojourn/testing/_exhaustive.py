@@ -110,12 +110,30 @@ class _Exhaustion:
                 self._ask_what_may_be(here[0], world, way)
             on_job.append(call)
             self.made += 1
-            turn = judge(self.setup, self.ledger, *here, world, call, (*way, *on_job))
+            turn = self._judged(*here, world, way, on_job)
             if turn is not None and turn.world == world and not turn.asked:
                 continue  # it changed nothing, and the job serves for the next call too
             here, on_job = None, []
             if turn is not None:
                 yield self._essence(turn.world), (*way, call)
+
+    def _judged(
+        self, job: Any, desk: Any, world: World, way: tuple[Call, ...], on_job: list[Call]
+    ) -> Turn | None:
+        """Make the last call; one that breaks a promise without those before it is told without them."""
+        call, path = on_job[-1], (*way, *on_job)
+        self.ledger.doing = path
+        if len(on_job) == 1:
+            return judge(self.setup, self.ledger, job, desk, world, call, path)
+        draft = Ledger()
+        turn = judge(self.setup, draft, job, desk, world, call, path)
+        self.ledger.calls += draft.calls
+        if turn is None:
+            alone = self._brought(world, way)
+            short = (*way, call)
+            if alone is None or judge(self.setup, self.ledger, *alone, world, call, short):
+                self.ledger.add(draft)
+        return turn
 
     def _brought(self, world: World, way: tuple[Call, ...]) -> tuple[Any, Any] | None:
         """Return a new job in a world, as far as that works again."""

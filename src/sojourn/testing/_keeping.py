@@ -212,6 +212,9 @@ def a_name_is_kept(stage: Stage) -> None:
         job_id = stage.new().job_id()
         good = isinstance(job_id, str) and 0 < len(job_id) < 256 and job_id.isprintable()
         stage.expect("identity-is-kept", good, "1 to 255 printable characters", job_id)
+        if stage.subject.scripted and _takes(cls):
+            backend = stage.new(own=True).backend()
+            _is_attached(stage, backend)
         return
     promise = "identity-is-kept"
     backend = ScriptedBackend()
@@ -222,12 +225,23 @@ def a_name_is_kept(stage: Stage) -> None:
         text = f"{cls.__name__}(backend, {bad!r})"
         answer = stage.outcome(text, lambda bad=bad: cls(backend, bad))  # type: ignore[misc]
         stage.expect(promise, raised(answer, kind), f"a {kind.__name__}", answer)
-    job = stage.do(
+    stage.path = []
+    _is_attached(stage, backend)
+
+
+def _is_attached(stage: Stage, backend: Any) -> None:
+    """End the scenario with a finding unless attach() asks nobody, and submit() sends nothing after it."""
+    cls, promise = stage.subject.cls, "identity-is-kept"
+    job: Any = stage.do(
         "attach(backend, 'job-1', 'native-1')", lambda: cls.attach(backend, "job-1", "native-1")
     )
-    known = (job.job_id(), job.native_id, job.history, backend.asked)
-    wanted: Any = ("job-1", "native-1", (), [])
-    stage.expect(promise, known == wanted, f"{wanted}", known)
+    for text, seen, wanted in (
+        ("its id", job.job_id(), "job-1"),
+        ("its native id", job.native_id, "native-1"),
+        ("its history", job.history, ()),
+        ("what the backend is asked", backend.asked, []),
+    ):
+        stage.expect(promise, seen == wanted, f"{text} is {wanted!r}", seen)
     answer = stage.outcome("submit()", job.submit)
     stage.expect("one-submission", raised(answer, IllegalTransitionError), "a refusal", answer)
     stage.expect("one-submission", backend.asked == [], "nothing is sent", backend.asked)
@@ -261,7 +275,7 @@ def notes_that_are_given_are_copied(stage: Stage) -> None:
     """What was given is there, and neither side hears of what the other writes afterwards."""
     cls = stage.subject.cls
     given = {"shots": 100, "tags": ["a"]}
-    if stage.subject.factory is not None or not _takes_metadata(cls):
+    if stage.subject.factory is not None or not _takes(cls, metadata={}):
         return
     promise, text = "metadata-is-kept", f"{cls.__name__}(backend, 'job-1', metadata={given})"
     job: Any = stage.outcome(text, lambda: cls(ScriptedBackend(), "job-1", metadata=given))
@@ -282,9 +296,10 @@ def notes_that_are_given_are_copied(stage: Stage) -> None:
     _has_notes(stage, {"shots": 100, "tags": ["a"], NOTE: "kept"})
 
 
-def _takes_metadata(cls: Any) -> bool:
+def _takes(cls: Any, **further: Any) -> bool:
+    """Whether a job can be made of a backend, an id, and these."""
     try:
-        inspect.signature(cls).bind(None, "job-1", metadata={})
+        inspect.signature(cls).bind(None, "job-1", **further)
     except (TypeError, ValueError):
         return False
     return True

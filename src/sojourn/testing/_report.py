@@ -223,6 +223,12 @@ class Ledger:
         else:
             self.findings[kind] = replace(known, times=known.times + 1)
 
+    def add(self, other: Ledger) -> None:
+        """Note what another has found."""
+        for finding in other.findings.values():
+            self.found(finding)
+        self.errors = other.errors | self.errors
+
     def failed(self, path: tuple[str, ...], error: BaseException) -> None:
         """Note an error that is not the class's promise: of its own code, or of the kit."""
         trace = error.__traceback__

@@ -75,6 +75,11 @@ class Subject:
         # Nobody knows what hooks do that were not given a backend of their own: start a real job,
         # perhaps. They run only if a factory says that they ask a script.
         self.scripted = factory is not None and isinstance(first._sj_backend, ScriptedBackend)
+        if self.scripted and first._sj_backend is second._sj_backend:
+            raise FactoryError(
+                f"the factory of {cls.__name__} gives two jobs the same ScriptedBackend, so that each "
+                "would go on in the script of the other; make a new backend for every job, too"
+            )
 
     def make(self) -> Any:
         """Make a new job, and see that it is one.
