@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from sojourn.errors import (
     ReentrantTransitionError,
     UnknownStatusError,
 )
+from sojourn.journals.memory import MemoryJournal
 
 UNCHANGED, STALE, CONFLICT = "UNCHANGED", "STALE", "CONFLICT"
 
@@ -332,6 +334,70 @@ class TestPaths:
             ("inspect", "observation", True),
             ("finish", "observation", False),
         ]
+
+
+class Moving(BaseJob[Any]):
+    """Its callback does something on the way of a report."""
+
+    WARM = State(JobStatus.RUNNING)
+    HOT = State(JobStatus.RUNNING)
+    warm = Transition(JobStatus.RUNNING, WARM, after="_act")
+    heat = Transition(WARM, HOT)
+    cool = Transition([WARM, HOT], JobStatus.RUNNING)
+    finish = Transition(HOT, JobStatus.DONE)
+    requeue = Transition([JobStatus.RUNNING, WARM, HOT], JobStatus.QUEUED, new_attempt=True)
+    does = "heat"
+
+    def _act(self, event: Any) -> None:
+        self.trigger(self.does)
+
+
+class TestACallbackThatMovesTheJobOnTheWay:
+    @pytest.mark.parametrize(
+        ("does", "outcome", "way"),
+        [
+            ("heat", "ADVANCED", ["submit", "start", "warm", "heat", "finish"]),
+            ("fail", CONFLICT, ["submit", "start", "warm", "fail"]),
+            ("cancel", CONFLICT, ["submit", "start", "warm", "cancel"]),
+            ("requeue", "ADVANCED", ["submit", "start", "warm", "requeue"]),
+            ("cool", "ADVANCED", ["submit", "start", "warm", "cool"]),  # and not for ever
+        ],
+    )
+    @pytest.mark.parametrize("attempt", [None, 1])
+    def test_has_the_report_weighed_again_where_it_left_it(
+        self, does: str, outcome: str, way: list[str], attempt: int | None
+    ) -> None:
+        for journal in (None, MemoryJournal()):
+            job = Moving(None, "j-1", journal=journal)
+            job.does = does
+
+            told = job.observe("DONE", attempt=attempt)
+
+            assert told == outcome
+            assert [entry.trigger for entry in job.history] == way
+            assert all(one.dest == two.source for one, two in pairwise(job.history))
+            assert len(job.anomalies) == (outcome == CONFLICT)
+
+    def test_is_followed_by_what_a_poll_said(self) -> None:
+        class Asked(Moving):
+            def _poll(self) -> str:
+                return "DONE"
+
+        job = Asked(None, "j-1")
+        job.submit()
+
+        assert job.done()
+        assert [entry.inferred for entry in job.history] == [False, True, True, False, False]
+
+    def test_in_a_later_attempt_has_it_weighed_in_that_attempt(self) -> None:
+        job = Moving(None, "j-1")
+        job.submit()
+
+        told = job.observe("DONE", attempt=2)
+
+        assert told == "ADVANCED"
+        assert [entry.attempt for entry in job.history] == [1, 1, 2, 2, 2, 2, 2]
+        assert job.history[-1].dest == "DONE"
 
 
 class TestWhatIsRecorded:

@@ -42,7 +42,8 @@ class Reconciling(Firing):
         A backend, a callback of its client or a poll calls this. The report may be late, early,
         repeated, wrong or about another attempt; the outcome says what became of it, and a job
         that is final stays what it is. Conditions are not asked, because they guard triggers and
-        not facts; declared callbacks run, and their event tells whether the step is inferred.
+        not facts; declared callbacks run, and their event tells whether the step is inferred. If
+        one of them moves the job itself, the report is weighed again where it left it.
 
         Args:
             raw: A `State`, a `JobStatus`, or a raw word that ``status_map`` knows; or an
@@ -154,16 +155,22 @@ class Reconciling(Firing):
         """Do what evidence asks for as things stand now, under the lock."""
         if sealed := self._sj_sealed():
             raise self._sj_denial("observe", sealed)
-        verdict = self._sj_weigh(evidence, attempt, since)
+        verdict, began = self._sj_weigh(evidence, attempt, since), self._sj_last
+        moved = not isinstance(verdict, Outcome)
+        while not isinstance(verdict, Outcome):
+            payload: object = NOT_GIVEN
+            if "ERROR" in evidence.goals:
+                payload = (
+                    reason if isinstance(reason, BaseException) else JobError(reason or detail)
+                )
+            if self._sj_follow(verdict, seconds, ("observation", False, detail, payload, 0)):
+                return Outcome.ADVANCED
+            # A callback has moved the job, and the rest of the way does not begin where it is now.
+            verdict = self._sj_weigh_again(evidence, attempt or attempt_of(began), began)
         if verdict is Outcome.CONFLICT:
             self._sj_note_anomaly(evidence, raw, attempt, detail)
-        if isinstance(verdict, Outcome):
             return verdict
-        payload: object = NOT_GIVEN
-        if "ERROR" in evidence.goals:
-            payload = reason if isinstance(reason, BaseException) else JobError(reason or detail)
-        self._sj_follow(verdict, seconds, ("observation", False, detail, payload, 0))
-        return Outcome.ADVANCED
+        return Outcome.ADVANCED if moved else verdict
 
     def _sj_weigh(
         self, evidence: Evidence, attempt: int | None, since: Record | None
@@ -189,8 +196,24 @@ class Reconciling(Firing):
             return Outcome.STALE
         return verdict
 
-    def _sj_follow(self, path: Path, at: float, more: More) -> None:
-        """Take every step of a path, under the lock; only the last one was seen."""
+    def _sj_weigh_again(self, evidence: Evidence, attempt: int, began: Record) -> Path | Outcome:
+        """Weigh evidence where a callback left the job; stale if it has been there since it ``began``."""
+        now = self._sj_last
+        before = now[3]
+        while before is not None and before is not began:
+            if before[0] == now[0]:
+                return Outcome.STALE  # a callback that always leads back would go on for ever
+            before = before[3]
+        return self._sj_weigh(evidence, attempt, None)
+
+    def _sj_follow(self, path: Path, at: float, more: More) -> bool:
+        """Take every step of a path, under the lock, until a callback leads away from it.
+
+        Only the last step was seen.
+
+        Returns:
+            Whether all were taken.
+        """
         for number, plan in enumerate(path, 1):
             seen = number == len(path)
             at_step, more_step = (at, more) if seen else (None, INFERRED)
@@ -198,7 +221,11 @@ class Reconciling(Firing):
             if plan.bare and (watch is None or watch.book is None):
                 self._sj_last = (plan.dest, at_step, plan.trigger, self._sj_last, more_step)
             else:
+                before = self._sj_last
                 self._sj_step(plan, at_step, more_step)
+                if not seen and self._sj_last[3] is not before:
+                    return False
+        return True
 
     def _sj_note_anomaly(
         self, evidence: Evidence, raw: object, attempt: int | None, detail: str
