@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -109,10 +110,11 @@ class Terminal:
         self.process.wait()
         os.close(self._ours)
 
-    def read_until(self, text: str) -> str:
-        """Read until a text was shown; return all that was."""
+    def read_until(self, text: str | re.Pattern[str]) -> str:
+        """Read until a text was shown, or what a pattern describes; return all that was."""
+        wanted = re.compile(re.escape(text)) if isinstance(text, str) else text
         deadline = time.monotonic() + PATIENCE
-        while text not in self.shown:
+        while not wanted.search(self.shown):
             assert time.monotonic() < deadline, self.shown
             assert self._read(), self.shown
         return self.shown

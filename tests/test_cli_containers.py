@@ -62,7 +62,7 @@ def gone() -> str:
     Path("batch.txt").write_text(LINES)
     program = ("-c", ELSEWHERE)
     with started("run", "batch.txt", "-j", "1", *JOURNAL, program=program) as owner:
-        until(lambda: statuses().get("two") == "RUNNING" and len(jobs()) == 4)
+        until(lambda: {"two": "RUNNING", "three": "QUEUED"}.items() <= statuses().items())
         until(Path("two.ran").exists)
         owner.kill()
         owner.wait(PATIENCE)

@@ -229,8 +229,11 @@ def test_killed_again_and_again_it_comes_to_its_end(typed: Typed) -> None:
 
 def test_the_time_that_a_command_may_take_goes_on(typed: Typed) -> None:
     file = batch(SLEEPS.format("late"))
-    with started("run", file, "--timeout", "1", *JOURNAL):
-        pid = number_in(Path("ran-late"))
+    # Whoever is killed from outside may have seen the second pass.
+    program = ("-c", DYING.format("dying(_left.GatedGroup, 'let_go', 1, after=True)"))
+    with started("run", file, "--timeout", "1", *JOURNAL, program=program) as process:
+        assert process.wait(PATIENCE) == -signal.SIGKILL
+    pid = number_in(Path("ran-late"))
 
     told = typed("resume", *JOURNAL)
 
