@@ -199,6 +199,25 @@ def test_an_error_of_the_author_s_code_is_no_finding_and_no_pass() -> None:
     assert "_divide" in str(report.errors[0])
 
 
+@pytest.mark.once
+@pytest.mark.parametrize("how", ["itself", "by a state"])
+def test_a_callback_that_raises_breaks_no_promise(how: str) -> None:
+    def divide(job: Any, event: Any = None) -> None:
+        raise ZeroDivisionError("in the author's code")
+
+    class Broken(BaseJob[Any]):
+        WARM = State(JobStatus.RUNNING, on_enter="_divide" if how == "by a state" else ())
+        warm = Transition(JobStatus.RUNNING, WARM, after=partial(divide, None) if how == "itself" else ())
+        finish = Transition(WARM, JobStatus.DONE)
+        _divide = divide
+
+    report = check_job_class(Broken)
+
+    assert report.findings == ()
+    assert {type(problem.error) for problem in report.errors} == {ZeroDivisionError}
+    assert {problem.place.split(" in ")[1] for problem in report.errors} == {"divide"}
+
+
 def test_an_error_on_the_way_of_every_kind_is_told_with_its_place() -> None:
     class Fragile(BaseJob[Any]):
         looks = 0

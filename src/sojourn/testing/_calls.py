@@ -13,6 +13,7 @@ from sojourn.lifecycle import JobStatus
 from sojourn.testing._doubles import ScriptedBackend, ScriptedJob
 from sojourn.testing._model import Model, Taken, Turn, World
 from sojourn.testing._no_time import no_time_passes
+from sojourn.testing._own_code import raised_by_a_callback
 from sojourn.testing._sketches import FINALS, Sketch
 
 __all__ = [
@@ -118,6 +119,9 @@ class Call(NamedTuple):
         try:
             answer = getattr(self, f"_{self.verb}")(job, desk, *self.args)
         except SojournError as error:
+            own = raised_by_a_callback(job, error)
+            if own is not None:
+                raise own from own.__cause__
             return type(error).__name__
         return str(answer) if isinstance(answer, Outcome | JobStatus) else answer
 

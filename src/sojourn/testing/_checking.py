@@ -17,6 +17,7 @@ from sojourn.testing._calls import HOOKS
 from sojourn.testing._exhaustive import commands, exhaust, moves, said
 from sojourn.testing._no_time import no_time_passes
 from sojourn.testing._overlapping import overlap
+from sojourn.testing._own_code import OwnCodeError, raised_by_a_callback
 from sojourn.testing._report import LEFT_OUT, BrokenPromiseError, Ledger, Report
 from sojourn.testing._stage import CannotPlayError, Stage
 from sojourn.testing._subject import Expected, FactoryError, Setup, Subject
@@ -218,7 +219,13 @@ def play(subject: Subject, ledger: Ledger, promise: str, scenario: Callable[[Sta
         ledger.broken(broken.promise, tuple(stage.path), broken.expected, broken.happened)
     except CannotPlayError as reason:
         ledger.note(f"{scenario.__name__}: {reason}")
+    except OwnCodeError as own:
+        ledger.failed(tuple(stage.path), own.error)
     except SojournError as error:
+        own_error = raised_by_a_callback(stage.job, error)
+        if own_error is not None:
+            ledger.failed(tuple(stage.path), own_error)
+            return
         # Nothing on the way of a scenario is anything but legal.
         happened = f"raised {type(error).__name__}: {error}"
         ledger.broken(promise, tuple(stage.path), "it is possible", happened)

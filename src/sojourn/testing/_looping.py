@@ -231,6 +231,7 @@ def in_a_loop(
                 stage.job.observe(stage.job.lifecycle.state("DONE"))
     if clock.blocked:
         raise BrokenPromiseError("loop-goes-on", "the event loop goes on meanwhile", clock.blocked)
+    stage.not_by_a_callback(answer)
     return Played(plain(stage.job, answer), left)
 
 

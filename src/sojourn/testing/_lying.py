@@ -21,6 +21,7 @@ from sojourn.testing._doubles import QUESTIONS
 from sojourn.testing._faulty import Fault, FaultyBackend
 from sojourn.testing._generation import faults
 from sojourn.testing._no_time import no_time_passes
+from sojourn.testing._own_code import raised_by_a_callback
 from sojourn.testing._report import Finding, FoundError, Ledger
 from sojourn.testing._subject import Setup, Subject
 from sojourn.testing._walking import quickly
@@ -169,6 +170,9 @@ class _Play:
         try:
             self._do(deed)
         except SojournError as error:
+            own = raised_by_a_callback(self.job, error)
+            if own is not None:
+                raise own from own.__cause__
             return error
         except TypeError as error:  # as a _cancel() that answers a word that nobody knows is told
             if (*self.backend.answers[-1:],) == (("cancel", "no such word"),):

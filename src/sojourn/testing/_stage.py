@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from sojourn.testing._calls import HOOKS, plain
+from sojourn.testing._own_code import OwnCodeError, raised_by_a_callback
 from sojourn.testing._report import BrokenPromiseError, Ledger
 from sojourn.testing._sketches import FINALS, ORDER, Step
 from sojourn.testing._subject import Setup, Subject
@@ -78,11 +79,19 @@ class Stage:
         try:
             return self.do(text, call)
         except Exception as error:  # noqa: BLE001  # the scenario says what may be raised
+            self.not_by_a_callback(error)
             return error
+
+    def not_by_a_callback(self, happened: object) -> None:
+        """End the scenario with an error if a callback of the class raised."""
+        own = raised_by_a_callback(self.job, happened)
+        if own is not None:
+            raise OwnCodeError(own)
 
     def expect(self, promise: str, holds: object, expected: str, happened: object) -> None:
         """End the scenario with a finding unless something holds."""
         if not holds:
+            self.not_by_a_callback(happened)
             raise BrokenPromiseError(promise, expected, _shown(happened))
 
     def expect_unchanged(self, promise: str, before: tuple[Any, ...]) -> None:
