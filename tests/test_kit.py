@@ -207,7 +207,9 @@ def test_a_callback_that_raises_breaks_no_promise(how: str) -> None:
 
     class Broken(BaseJob[Any]):
         WARM = State(JobStatus.RUNNING, on_enter="_divide" if how == "by a state" else ())
-        warm = Transition(JobStatus.RUNNING, WARM, after=partial(divide, None) if how == "itself" else ())
+        warm = Transition(
+            JobStatus.RUNNING, WARM, after=partial(divide, None) if how == "itself" else ()
+        )
         finish = Transition(WARM, JobStatus.DONE)
         _divide = divide
 

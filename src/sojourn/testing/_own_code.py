@@ -41,7 +41,10 @@ def raised_by_a_callback(job: Any, error: object) -> BaseException | None:
 @lru_cache(maxsize=64)
 def _codes(cls: Any) -> frozenset[CodeType]:
     """Return the code of every callback that a class declares."""
-    found = (_code(getattr(cls, each, None) if isinstance(each, str) else each) for each in _declared(cls))
+    found = (
+        _code(getattr(cls, each, None) if isinstance(each, str) else each)
+        for each in _declared(cls)
+    )
     return frozenset(code for code in found if code is not None)
 
 
@@ -56,6 +59,6 @@ def _code(callback: Any) -> CodeType | None:
     while isinstance(callback, partial):
         callback = callback.func
     if not hasattr(callback, "__code__"):
-        callback = getattr(type(callback), "__call__", None)
+        callback = vars(type(callback)).get("__call__")
     code = getattr(callback, "__code__", None)
     return code if isinstance(code, CodeType) else None
