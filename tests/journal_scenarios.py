@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,21 @@ from typing import Any
 from sojourn import BaseJob, recover
 from sojourn.backends import CommandBackend
 from sojourn.errors import JournalError, SubmitUncertainError
+from sojourn.journals._writer import Writer
 from sojourn.journals.sqlite import SQLiteJournal
 
-__all__ = ["Sent", "append", "create", "leave", "prepare", "submit", "take_up", "take_up_commands"]
+__all__ = [
+    "Sent",
+    "append",
+    "aside",
+    "create",
+    "leave",
+    "prepare",
+    "submit",
+    "take_up",
+    "take_up_commands",
+    "together",
+]
 
 
 #: What is left of a killed owner: the first has run since, the others have not begun.
@@ -60,6 +73,47 @@ def append(path: str, durability: Any = "full") -> None:
         job = Sent.attach(None, "old", journal=journal)
         step(job, job.start)
         step(job, lambda: job.finish(b"x" * 100_000))
+
+
+def aside(path: str, durability: Any = "full") -> None:
+    """Append in a thread that nobody interrupts, and that therefore writes itself."""
+
+    def start(writer: Writer) -> None:
+        raise AssertionError("it was left to the writer's thread")
+
+    Writer._start = start  # type: ignore[method-assign]
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(append, path, durability).result()
+
+
+def together(path: str) -> None:
+    """Have three jobs born in one commit, and take a step of each in another."""
+    with SQLiteJournal(path) as journal, ThreadPoolExecutor(4) as pool:
+        jobs = [Sent(None, f"new-{number}", journal=journal) for number in range(4)]
+        for word in ("QUEUED", "RUNNING"):
+            in_one_commit(journal, pool, jobs, word)
+
+
+def in_one_commit(
+    journal: SQLiteJournal, pool: ThreadPoolExecutor, jobs: list[Any], word: str
+) -> None:
+    """Observe all jobs; the first in the commit that the others wait for."""
+    writer, begun = journal._writer, threading.Event()
+    write_all = writer._write_all
+
+    def tell_first(batch: Any) -> None:
+        begun.set()
+        write_all(batch)
+
+    writer._write_all = tell_first  # type: ignore[method-assign]
+    with writer._pen:
+        done = [pool.submit(step, jobs[0], lambda: jobs[0].observe(word))]
+        assert begun.wait(30)
+        done += [pool.submit(step, job, lambda job=job: job.observe(word)) for job in jobs[1:]]
+        while writer._queue.qsize() < len(jobs) - 1:
+            threading.Event().wait(0.001)
+    for each in done:
+        each.result()
 
 
 def submit(path: str) -> None:

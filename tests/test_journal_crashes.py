@@ -114,7 +114,7 @@ def assert_sound(path: Path, said: str) -> None:
         assert journal.check() == ()
 
 
-SCENARIOS = ("append", "submit", "take_up", "create")
+SCENARIOS = ("append", "aside", "together", "submit", "take_up", "create")
 
 
 @pytest.mark.parametrize("part", [0, 1])
@@ -221,8 +221,12 @@ FAULTS = (
 )
 
 
+#: How often each scenario acknowledges something.
+KEPT = {"append": 2, "aside": 2, "submit": 2, "together": 8}
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("scenario", ["append", "submit"])
+@pytest.mark.parametrize("scenario", KEPT)
 def test_a_disk_that_fails_once_changes_nothing_and_a_retry_works(
     scenario: str, fault: str, prepared: Path, tmp_path: Path
 ) -> None:
@@ -242,7 +246,7 @@ def test_a_disk_that_fails_once_changes_nothing_and_a_retry_works(
             last = done.stderr.strip().splitlines()[-1]
             assert last.startswith("sojourn.errors.Journal"), done.stderr
         else:
-            assert done.stdout.count("kept") == 2, (point, done.stdout)
+            assert done.stdout.count("kept") == KEPT[scenario], (point, done.stdout)
         assert_sound(made / "j", done.stdout)
         return done.stdout
 
@@ -267,13 +271,14 @@ def commits(log: str) -> Iterator[bool]:
             yield not dirty
 
 
+@pytest.mark.parametrize("scenario", ["append", "aside"])
 @pytest.mark.parametrize("durability", ["full", "normal"])
 def test_what_is_acknowledged_was_synced_before(
-    durability: str, prepared: Path, tmp_path: Path
+    durability: str, scenario: str, prepared: Path, tmp_path: Path
 ) -> None:
     made = copy_of(prepared, tmp_path, "made")
     log = tmp_path / "log"
-    code = f"import journal_scenarios as s, sys; s.append(sys.argv[1], {durability!r})"
+    code = f"import journal_scenarios as s, sys; s.{scenario}(sys.argv[1], {durability!r})"
     search = os.pathsep.join((str(Path(__file__).parent), *sys.path))
     trace = ["strace", "-f", "-y", "-o", log, "-e", "trace=pwrite64,fdatasync,write"]
     subprocess.run(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from job_doubles import Pushed
+from job_doubles import Background, Pushed
 from sojourn import BaseJob, _book, recover
 from sojourn._owner import this_process
 from sojourn.errors import JournalError, JournalFileError, JournalUncertainError
@@ -101,6 +101,54 @@ def test_closing_does_not_wait_for_ever_for_a_process_that_hangs(path: Path) -> 
 
         Pushed(None, "j-2", journal=other).submit()
         assert [each.job_id for each in other.jobs()] == ["j-2"]
+
+
+def test_a_file_that_could_be_read_only_for_a_while_is_written_to_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def to_read(path: Path, *, wait: float) -> sqlite3.Connection:
+        # As SQLite itself opens a file that it may not open to write.
+        return sqlite3.connect(
+            f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
+
+    with SQLiteJournal(path) as journal:
+        job = Pushed(None, "j-1", journal=journal)
+        monkeypatch.setattr("sojourn.journals.sqlite.connect", to_read)
+        with pytest.raises(JournalError, match="readonly database; nothing has changed, try again"):
+            job.submit()
+        monkeypatch.undo()
+
+        job.submit()
+
+        assert [kept.status for kept in journal.jobs()] == ["QUEUED"]
+
+
+def test_nobody_else_is_blamed_while_a_thread_of_this_process_waits_for_the_disk(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy, answer, commit = threading.Event(), threading.Event(), Writer._commit
+
+    def hang(writer: Writer, cursor: sqlite3.Cursor) -> sqlite3.Error | None:
+        busy.set()
+        answer.wait()
+        return commit(writer, cursor)
+
+    with SQLiteJournal(path, patience=0.1) as journal:
+        job, other = (Pushed(None, name, journal=journal) for name in ("j-1", "j-2"))
+        job.submit()
+        other.submit()
+        monkeypatch.setattr(Writer, "_commit", hang)
+        starting = Background(job.start)
+        assert busy.wait(30)
+
+        with pytest.raises(JournalError, match=r"in this process or another.*nothing has changed"):
+            other.start()
+
+        answer.set()
+        assert starting.outcome() is True
+        assert other.start()
+        assert [kept.status for kept in journal.jobs()] == ["RUNNING", "RUNNING"]
 
 
 def test_a_change_that_may_yet_be_made_is_not_said_to_have_failed(

@@ -223,8 +223,8 @@ class Writer:
     def _give_up(self, ticket: _Ticket) -> None:
         if ticket.take():
             raise JournalError(
-                f"journal {self.path!r} is busy: another process has been writing to it for "
-                f"{self._patience:g} s; nothing has changed, try again"
+                f"journal {self.path!r} is busy: whoever writes to it, in this process or another, "
+                f"has not ended for {self._patience:g} s; nothing has changed, try again"
             )
         if not ticket.ready.acquire(timeout=self._patience):
             self._leave(ticket)
@@ -324,11 +324,13 @@ class Writer:
             cursor = self._connected()
             cursor.execute("BEGIN IMMEDIATE")
         except (OSError, sqlite3.Error) as error:
+            self._let_go_of_one_to_read(error)
             return [self._failure(change, error) for change, _ in changes]
         try:
             answers = apply(cursor, changes)
         except Exception as error:  # noqa: BLE001  # one must not take the others with it
             self._roll_back(cursor)
+            self._let_go_of_one_to_read(error)
             if len(changes) == 1:
                 return [self._failure(changes[0][0], error)]
             return [self._transact((each,))[0] for each in changes]
@@ -374,6 +376,11 @@ class Writer:
                 cursor.execute("ROLLBACK")
         except sqlite3.Error:
             self._disconnect()  # the next one looks at the file anew
+
+    def _let_go_of_one_to_read(self, error: Exception) -> None:
+        """Close a connection that cannot write: SQLite opens a file to read where it may do no more."""
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
+            self._disconnect()
 
     def _disconnect(self) -> None:
         cursor, self._cursor = self._cursor, None
