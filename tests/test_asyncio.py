@@ -78,7 +78,12 @@ class TestAwaiting:
                 run(scenario)
 
     @pytest.mark.parametrize("where", ["in the loop", "in a thread"])
-    def test_gives_the_result_of_a_job_that_is_pushed(self, where: str) -> None:
+    def test_gives_the_result_of_a_job_that_is_pushed(
+        self, monkeypatch: pytest.MonkeyPatch, where: str
+    ) -> None:
+        # What is pushed wakes whoever waits, and is not found by looking now and then.
+        monkeypatch.setattr("sojourn._async.LONGEST_PAUSE", 10 * PATIENCE)
+
         async def scenario() -> Any:
             job = pushed("RUNNING")
             task = asyncio.ensure_future(job)
@@ -395,6 +400,29 @@ class TestFollowing:
                     pass
 
         run(scenario)
+
+    @pytest.mark.parametrize("place", ["before", "after"])
+    def test_is_refused_inside_a_declared_callback(self, place: str) -> None:
+        class Careless(BaseJob[Any]):
+            caught: Any = None
+            start = Transition(JobStatus.QUEUED, JobStatus.RUNNING, **{place: "_follow"})
+
+            def _follow(self, event: Any) -> None:
+                try:
+                    asyncio.run(first())
+                except ReentrantTransitionError as error:
+                    self.caught = error
+
+        async def first() -> Entry:
+            return await anext(job.changes())
+
+        job = Careless(None, "c-1")
+        job.submit()
+
+        assert job.start() is True
+
+        assert "'changes'" in str(job.caught)
+        assert run(first).trigger == "submit"
 
 
 class TestTheLoop:

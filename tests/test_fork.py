@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -368,6 +369,16 @@ class TestAfterwards:
         in_child(lambda: in_child(lambda: use(job)))
 
         assert job.start() is True
+
+    def test_a_child_may_await_what_its_parent_awaited_too(self) -> None:
+        async def awaited() -> Any:
+            job = Remote(Backend(poll=["RUNNING", "DONE"]), "j-1")
+            job.submit()
+            return await job
+
+        assert asyncio.run(awaited()) == "the result"
+
+        in_child(lambda: finds(asyncio.run(awaited()) == "the result"))
 
     def test_new_jobs_of_a_child_live_as_all_do(self) -> None:
         def child() -> None:

@@ -112,6 +112,25 @@ class TestRecovering:
             jobs[1].result()
         assert isinstance(jobs[1].error(), JobError)
 
+    def test_a_failure_for_no_reason_is_still_one(self, again: Again) -> None:
+        Pushed(None, "j-1", journal=again()).trigger("fail")
+
+        job = recover(again(), {Pushed: None}, finals=True).jobs[0]
+
+        assert str(job.error()) == "no reason was given"
+        with pytest.raises(JobFailedError, match="no reason was given"):
+            job.result()
+
+    def test_a_detail_that_no_trigger_of_today_writes_is_kept(self) -> None:
+        journal = MemoryJournal()
+        job = Pushed(None, "j-1", journal=journal)
+        job.submit()
+        job.start()
+        shelf = journal._shelves["j-1"]
+        shelf.entries = (shelf.entries[0], shelf.entries[1]._replace(detail="by hand"))
+
+        assert Pushed.attach(None, "j-1", journal=journal).history[1].detail == "by hand"
+
     def test_twice_changes_nothing(self, again: Again) -> None:
         Pushed(None, "j-1", journal=again()).submit()
 

@@ -535,6 +535,7 @@ class TestPayloads:
             "finish": ["result"],
             "fail": ["error"],
         }
+        assert str(shown["finish"]).startswith("(result=NOT_GIVEN)")
         assert job.complete.__name__ == "complete"
         assert job.complete.__qualname__ == "Ending.complete"
         assert job.complete.__module__ == __name__

@@ -77,8 +77,8 @@ class Keeping(Rereading):
     def _sj_keep(self, book: Book, record: Record) -> None:
         """Write the entry of a record, and publish it when it is durable."""
         more = record[4]
-        if more is not None and more[2] is not None and (text := clean(more[2])) != more[2]:
-            record = (*record[:4], (*more[:2], text, *more[3:]))
+        if more is not None and more[2] is not None:
+            record = (*record[:4], (*more[:2], clean(more[2]), *more[3:]))
         attempt = more[4] if more is not None and more[4] else book.attempt
         entry = entry_of(record, book.version + 1, attempt)
         status = self._sj_rules.statuses[record[0]]

@@ -55,7 +55,7 @@ FILES = {
     "_waiting": "waiting results",
     "_snapshots": "snapshots",
     "job": "declaring triggers",
-    "_records": "handle snapshots journal_protocol triggers interrupted",
+    "_records": "handle triggers journal_recovery snapshots submission journal_protocol",
     "_keeping": "journal_protocol journal_handles journal_recovery journal_trouble",
     "_rereading": "journal_handles journal_recovery journal_protocol journal_trouble",
     "_async": "asyncio fork",
