@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from job_doubles import PATIENCE, Backend, Gate, Pushed, Remote, brought_to
+from job_doubles import PATIENCE, Backend, Gate, Pushed, Remote, brought_to, manual_clock
 from job_oracle import BASE_WAYS, FINALS
 from sojourn import BaseJob, Entry, JobStatus, Transition
 from sojourn.errors import (
@@ -96,6 +96,27 @@ class TestAwaiting:
             return await task
 
         assert run(scenario) == 42
+
+    def test_polls_less_and_less_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        pauses = list[float]()
+        wait_for = asyncio.wait_for
+
+        async def noted(bell: Any, pause: float) -> Any:
+            pauses.append(pause)
+            return await wait_for(bell, pause)
+
+        async def scenario() -> Any:
+            job = Remote(Backend(poll=[None, None, None, "DONE"]), "j-1")
+            job.submit()
+            return await job
+
+        manual_clock(monkeypatch)
+        monkeypatch.setattr("sojourn._async.asyncio.wait_for", noted)
+
+        assert run(scenario) == "the result"
+        assert pauses[0] == 0.0
+        assert len(pauses) == 4
+        assert pauses == sorted(set(pauses))
 
     def test_gives_the_result_of_a_job_that_has_to_be_polled_and_fetched(self) -> None:
         backend = Backend(poll=["QUEUED", "RUNNING", None, "DONE"], fetch_result=["the result"])
@@ -297,7 +318,11 @@ class TestCancellingTheTask:
 
 
 class TestFollowing:
-    def test_gives_what_happened_and_then_what_happens(self) -> None:
+    def test_gives_what_happened_and_then_what_happens(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sojourn._async.LONGEST_PAUSE", 10 * PATIENCE)
+
         async def scenario() -> list[str]:
             job, seen = pushed("QUEUED"), list[str]()
             async for entry in job.changes():

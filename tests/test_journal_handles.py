@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -337,6 +338,61 @@ class TestAnUnknownOutcome:
             with pytest.raises(JournalError, match="not in its journal any more"):
                 job.start()
 
+    def test_a_journal_that_lost_the_job_with_the_answer_stops_it(self) -> None:
+        journal = Doubtful()
+        job = Pushed(None, "j-1", journal=journal)
+        job.submit()
+        journal.lose, journal.unread = "after", True
+        with pytest.raises(JournalUncertainError):
+            job.start()
+        journal._shelves.clear()
+        journal.unread = False
+
+        for _ in range(2):
+            with pytest.raises(JournalError, match="not in its journal any more"):
+                job.start()
+
+    @pytest.mark.parametrize("damage", [{"source": "RUNNING"}, {"number": 3}, {"dest": "MELTING"}])
+    def test_a_journal_that_tells_what_cannot_follow_stops_the_job(
+        self, damage: dict[str, Any]
+    ) -> None:
+        journal = MemoryJournal()
+        job, other = two(journal, "submit")
+        other.start()
+        shelf = journal._shelves["j-1"]
+        shelf.entries = (shelf.entries[0], shelf.entries[1]._replace(**damage))
+
+        for _ in range(2):
+            with pytest.raises(JournalError, match="cannot take entry 2"):
+                job.reconcile()
+
+        assert job.state is BaseJob.QUEUED
+
+    def test_a_journal_that_refuses_a_new_job_without_a_reason_is_not_asked_for_ever(self) -> None:
+        class Full(MemoryJournal):
+            def write(self, change: Change) -> None:
+                raise JournalConflictError(change.job_id, "anywhere")
+
+        job = Pushed(None, "j-1", journal=Full())
+
+        with pytest.raises(JournalError, match="not in its journal any more"):
+            job.submit()
+
+    def test_a_conflict_that_a_callback_made_up_is_no_reason_to_read(self) -> None:
+        class Confused(BaseJob[Any]):
+            start = Transition(JobStatus.QUEUED, JobStatus.RUNNING, before="_refuse")
+
+            def _refuse(self, event: Any) -> None:
+                raise JournalConflictError("another", "anywhere")
+
+        job = Confused(None, "j-1")
+        job.submit()
+
+        with pytest.raises(JournalError, match="has no journal"):
+            job.start()
+
+        assert job.state is BaseJob.QUEUED
+
     def test_a_journal_that_refuses_without_a_reason_is_not_asked_for_ever(self) -> None:
         class Stubborn(MemoryJournal):
             def write(self, change: Change) -> None:
@@ -393,6 +449,20 @@ class TestASubmission:
 
         assert backend.asked == ["submit"]
         assert journal.history("j-1") == job.history
+
+    def test_that_is_over_while_it_is_looked_for_is_not_sent_again(self, journal: Any) -> None:
+        other: Any = None
+        backend = Backend(submit=[LOST], find=[lambda _: other.observe("DONE") and None])
+        job = Remote(backend, "j-1", journal=journal)
+        with pytest.raises(SubmitUncertainError):
+            job.submit()
+        other = Remote.attach(Backend(), "j-1", journal=journal)
+
+        with contextlib.suppress(IllegalTransitionError):  # it may be told that it is late
+            job.reconcile()
+
+        assert backend.asked == ["submit", "find"]
+        same(job, other)
 
     def test_that_is_in_doubt_is_sent_again_by_one_of_two(self, journal: Any) -> None:
         backend = Backend(submit=[LOST, "native-2"], find=[None, None, None, None])

@@ -35,7 +35,7 @@ class Book:
         attempt: The attempt that the last of them belongs to.
         claims: How many claims the journal knows.
         holder: Who made the latest claim that this handle knows of.
-        has_result: Whether the journal has the job's result.
+        has_result: Whether the journal had the job's result when it was read.
         token: Names the job, and its submission at the backend.
         lost: Whether somebody else was faster, and what they did has not been read yet.
         unsure: Whether the outcome of a write is unknown, so that it has to be read again.

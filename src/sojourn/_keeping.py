@@ -120,7 +120,7 @@ class Keeping(Rereading):
 
     def _sj_keep_result_of(self, book: Book, packed: PackedResult | None) -> None:
         self._sj_write(book, result=packed, anywhere=True)
-        book.has_result, book.unsure = True, False
+        book.unsure = False
 
     def _sj_has_kept_result(self) -> bool:
         book = self._sj_book()
@@ -162,8 +162,6 @@ class Keeping(Rereading):
             JournalError: It was not kept.
         """
         state = self._sj_last[0]
-        if not self._sj_id:
-            raise JournalError("a job without an id cannot be kept in a journal; give it one")
         if book.unsure:
             raise JournalConflictError(self._sj_id, f"{state} after entry {book.version}")
         version = None if anywhere else book.version

@@ -56,7 +56,7 @@ FILES = {
     "_snapshots": "snapshots",
     "job": "declaring triggers",
     "_records": "handle triggers journal_recovery snapshots submission journal_protocol",
-    "_keeping": "journal_protocol journal_handles journal_recovery journal_trouble",
+    "_keeping": "journal_protocol journal_handles journal_recovery journal_trouble results",
     "_rereading": "journal_handles journal_recovery journal_protocol journal_trouble",
     "_async": "asyncio fork",
     "_book": "journal_protocol journal_recovery journals journal_handles",
