@@ -125,6 +125,16 @@ def test_an_invariant_of_one_s_own_fails_the_walk() -> None:
         run_state_machine_as_test(Ours, settings=quickly(30))
 
 
+def test_what_is_done_again_and_changes_nothing_is_told_once() -> None:
+    walker = machine_for(ScriptedJob)()
+    walker.begin(0)
+
+    walker.ask_for_the_impossible(0)
+    walker.ask_for_the_impossible(0)
+
+    assert walker.path == ["every trigger that is refused there"]
+
+
 def test_a_machine_has_the_name_of_its_class() -> None:
     machine = machine_for(ScriptedJob)
 
