@@ -335,6 +335,22 @@ class TestFollowing:
 
         assert run(scenario) == ["QUEUED", "RUNNING", "DONE"]
 
+    def test_gives_a_step_when_it_happens_and_not_at_the_end(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sojourn._async.LONGEST_PAUSE", 10 * PATIENCE)
+
+        async def scenario() -> str:
+            job = pushed("QUEUED")
+            steps = job.changes()
+            await anext(steps)
+            task = asyncio.ensure_future(anext(steps))
+            await settled()
+            job.start()
+            return (await task).dest
+
+        assert run(scenario) == "RUNNING"
+
     @pytest.mark.parametrize("state", FINALS)
     def test_gives_the_whole_story_of_a_job_that_is_over(self, state: str) -> None:
         async def scenario() -> Any:
