@@ -57,7 +57,7 @@ FILES = {
     "job": "declaring triggers",
     "_records": "handle triggers journal_recovery snapshots submission journal_protocol",
     "_keeping": "journal_protocol journal_handles journal_recovery journal_trouble results",
-    "_rereading": "journal_handles journal_recovery journal_protocol journal_trouble",
+    "_rereading": "journal_handles journal_recovery journal_protocol journal_trouble journal_local",
     "_async": "asyncio fork",
     "_book": "journal_protocol journal_recovery journals journal_handles",
     "_forking": "fork",
