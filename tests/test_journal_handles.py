@@ -450,6 +450,22 @@ class TestASubmission:
         assert backend.asked == ["submit"]
         assert journal.history("j-1") == job.history
 
+    def test_that_another_has_found_is_not_in_doubt_again(self, journal: Any) -> None:
+        job = Remote(Backend(submit=[LOST]), "j-1", journal=journal)
+        with pytest.raises(SubmitUncertainError):
+            job.submit()
+        other = Remote.attach(Backend(find=["n-1"]), "j-1", journal=journal)
+        other.reconcile()
+
+        job.observe("RUNNING")
+
+        facts = journal.read("j-1").job.facts
+        assert (facts["claim"], facts["doubt"], facts["native_id"]) == ("sent", "", "n-1")
+        assert (job.native_id, Remote.attach(None, "j-1", journal=journal).native_id) == (
+            "n-1",
+            "n-1",
+        )
+
     def test_that_is_over_while_it_is_looked_for_is_not_sent_again(self, journal: Any) -> None:
         other: Any = None
         backend = Backend(submit=[LOST], find=[lambda _: other.observe("DONE") and None])
