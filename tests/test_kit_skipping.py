@@ -69,7 +69,7 @@ class TestBroken(JobConformance):
     job_class = Broken
 """,
 }
-ANOTHERS = """
+FOREIGN = """
 @pytest.mark.slow
 class TestPlain(JobConformance):
     job_class = Plain
@@ -98,7 +98,7 @@ def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[ET.Element]]:
     """Run all that are skipped, and return what is told of the tests of each."""
     folder = tmp_path_factory.mktemp("skipped")
-    texts = {**SKIPPED, "another's": ANOTHERS}
+    texts = {**SKIPPED, "another's": FOREIGN}
     for number, text in enumerate(texts.values()):
         (folder / f"test_{number}.py").write_text(HEAD + text)
     chosen = "cancel-asks or one_that_is_over or every_entry_is_stored or its_own or of_another"
@@ -137,7 +137,7 @@ def test_what_is_not_of_the_kit_may_be_skipped(told: dict[str, list[ET.Element]]
 
 
 def test_what_is_of_the_kit_may_be_deselected(tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text(HEAD + ANOTHERS)
+    (tmp_path / "test_it.py").write_text(HEAD + FOREIGN)
 
     done = run(tmp_path, "-m", "not slow", "-W", "ignore")
 
