@@ -450,6 +450,13 @@ class TestASubmission:
         assert backend.asked == ["submit"]
         assert journal.history("j-1") == job.history
 
+    def test_is_kept_even_if_its_native_id_has_half_a_character(self, journal: Any) -> None:
+        job = Remote(Backend(submit=["n-\udcff"]), "j-1", journal=journal)
+
+        job.submit()
+
+        assert journal.read("j-1").job.facts["native_id"] == "n-\\udcff"
+
     def test_that_another_has_found_is_not_in_doubt_again(self, journal: Any) -> None:
         job = Remote(Backend(submit=[LOST]), "j-1", journal=journal)
         with pytest.raises(SubmitUncertainError):
