@@ -457,6 +457,33 @@ class TestASubmission:
 
         assert journal.read("j-1").job.facts["native_id"] == "n-\\udcff"
 
+    def test_whose_doubt_was_not_kept_is_not_in_doubt_after_the_next_one(self) -> None:
+        class Deaf(MemoryJournal):
+            deaf = False
+
+            def write(self, change: Change) -> None:
+                if self.deaf:
+                    raise JournalError("no space left on device")
+                super().write(change)
+
+        def lose(_: Any) -> None:
+            journal.deaf = True
+            raise LOST
+
+        journal: Any = Deaf()
+        job = Remote(Backend(submit=[lose]), "j-1", journal=journal)
+        with pytest.raises(SubmitUncertainError):
+            job.submit()
+        journal.deaf = False
+        shelf = journal._shelves["j-1"]
+        shelf.job.facts["owner"] = None  # nobody knows who sends, so somebody else may
+        Remote.attach(Backend(submit=["n-2"], find=[None]), "j-1", journal=journal).reconcile()
+
+        job.observe("RUNNING")
+
+        facts = journal.read("j-1").job.facts
+        assert (facts["claim"], facts["doubt"], facts["native_id"]) == ("sent", "", "n-2")
+
     def test_that_another_has_found_is_not_in_doubt_again(self, journal: Any) -> None:
         job = Remote(Backend(submit=[LOST]), "j-1", journal=journal)
         with pytest.raises(SubmitUncertainError):
