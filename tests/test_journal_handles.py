@@ -457,7 +457,9 @@ class TestASubmission:
 
         assert journal.read("j-1").job.facts["native_id"] == "n-\\udcff"
 
-    def test_whose_doubt_was_not_kept_is_not_in_doubt_after_the_next_one(self) -> None:
+    def test_whose_doubt_was_not_kept_is_not_in_doubt_after_the_next_one(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         class Deaf(MemoryJournal):
             deaf = False
 
@@ -474,6 +476,7 @@ class TestASubmission:
         job = Remote(Backend(submit=[lose]), "j-1", journal=journal)
         with pytest.raises(SubmitUncertainError):
             job.submit()
+        assert "cannot be written to: no space left on device" in caplog.text
         journal.deaf = False
         shelf = journal._shelves["j-1"]
         shelf.job.facts["owner"] = None  # nobody knows who sends, so somebody else may
