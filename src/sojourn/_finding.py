@@ -8,7 +8,7 @@ from sojourn._handle import SENT, Claim, firing
 from sojourn._looking import Looking
 from sojourn._machine import Event
 from sojourn._records import COMMAND, NOT_GIVEN, More, Record
-from sojourn.errors import JobError, SubmitUncertainError
+from sojourn.errors import IllegalTransitionError, JobError, SubmitUncertainError
 from sojourn.history import Outcome
 from sojourn.lifecycle import JobStatus
 
@@ -115,13 +115,25 @@ class Finding(Looking):
             self._sj_found(doubt, native_id, f"found as {native_id}")
         elif self.cancel_requested:
             self._sj_withdraw(doubt)
-        elif self._sj_last[0] in self._sj_rules.tables.get("submit", {}):
-            self._sj_send(doubt)
-        else:
-            # Reports or triggers have moved the job past the question; they are what counts.
+        elif not self._sj_send_again(doubt):
+            # Reports, triggers or another process have moved the job past the question; they are
+            # what counts.
             with self._sj_lock:
                 self._sj_replace(doubt, SENT)
                 self._sj_decide(self._sj_keep_staged)
+
+    def _sj_send_again(self, doubt: Claim) -> bool:
+        """Submit what the backend says it never got; ``False`` if the job has moved past that."""
+        steps = self._sj_rules.tables.get("submit", {})
+        if self._sj_last[0] not in steps:
+            return False
+        try:
+            self._sj_send(doubt)
+        except IllegalTransitionError:
+            if self._sj_last[0] in steps:
+                raise  # its conditions say no, or somebody else is submitting it
+            return False
+        return True
 
     def _sj_replace(self, old: Claim, new: Claim) -> bool:
         """Put one claim in the place of another, if that is still the one that counts."""
