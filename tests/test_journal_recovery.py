@@ -87,6 +87,24 @@ class TestRecovering:
         found.observe("DONE")
         assert again().history("w-1") == found.history
 
+    def test_goes_on_to_count_what_was_reported_before(
+        self, again: Again, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        job = Welding(Deaf(), "w-1", "long", journal=again())
+        for report in ("DONE", "ERROR", "ERROR", "CANCELLED"):
+            job.observe(report)
+        caplog.clear()
+
+        found = Welding.attach(Deaf(), "w-1", journal=again())
+        for report in ("ERROR", "CANCELLED", "ERROR"):
+            found.observe(report)
+
+        counts = {"ERROR": 4, "CANCELLED": 2}
+        assert {each.raw: each.count for each in found.anomalies} == counts
+        assert len(found.anomalies) == 2
+        assert again().read("w-1").anomalies == found.anomalies
+        assert caplog.text == ""
+
     def test_asks_no_backend_and_starts_with_the_oldest(self, again: Again) -> None:
         backend = Backend(poll=["RUNNING"])
         for number in range(5):
