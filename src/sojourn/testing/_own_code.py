@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache, partial
+from itertools import islice
 from types import CodeType
-from typing import Any
+from typing import Any, Final
 
 from sojourn.job import BaseJob
 
 __all__ = ["OwnCodeError", "raised_by_a_callback"]
+
+
+#: How far an exception is followed. One that is raised again and again keeps the ways of all its raises, the
+#: latest first, and causes may lead round in a circle.
+FARTHEST: Final = 100
 
 
 class OwnCodeError(Exception):
@@ -28,14 +34,24 @@ class OwnCodeError(Exception):
 def raised_by_a_callback(job: Any, error: object) -> BaseException | None:
     """Return the exception of a declared callback that an error is, or comes from; else ``None``."""
     codes = _codes(type(job)) if isinstance(job, BaseJob) else frozenset()
-    while codes and isinstance(error, BaseException):
-        trace = error.__traceback__
-        while trace is not None:
-            if trace.tb_frame.f_code in codes:
-                return error
-            trace = trace.tb_next
-        error = error.__cause__
+    if codes and isinstance(error, BaseException):
+        for cause in islice(_causes(error), FARTHEST):
+            if not codes.isdisjoint(islice(_way(cause), FARTHEST)):
+                return cause
     return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _way(error: BaseException) -> Iterator[CodeType]:
+    trace = error.__traceback__
+    while trace is not None:
+        yield trace.tb_frame.f_code
+        trace = trace.tb_next
 
 
 @lru_cache(maxsize=64)
