@@ -272,12 +272,13 @@ class TestTheDeadline:
         assert "RUNNING" in str(error)
         assert str(copy) == str(error)
 
-    def test_of_zero_looks_once(self, clock: ManualClock) -> None:
+    @pytest.mark.parametrize("timeout", [0, -1.5, -(10**400)])
+    def test_of_zero_or_less_looks_once(self, clock: ManualClock, timeout: float) -> None:
         over, not_over = polled(poll=["DONE"]), polled(poll=["RUNNING"])
 
-        assert over.wait_for_final_state(timeout=0) is None
+        assert over.wait_for_final_state(timeout=timeout) is None
         with pytest.raises(JobTimeoutError):
-            not_over.wait_for_final_state(timeout=0)
+            not_over.wait_for_final_state(timeout=timeout)
 
         assert len(over.times) == len(not_over.times) == 1
         assert clock.naps == [] or max(nap or 0 for nap in clock.naps) <= 0

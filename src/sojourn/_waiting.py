@@ -61,8 +61,8 @@ class Waiting(Finding, Generic[T]):
         then less and less often. A poll that fails for a while does not end the wait.
 
         Args:
-            timeout: Seconds to wait at most, by a monotonic clock; ``None`` for ever, 0 to look
-                once.
+            timeout: Seconds to wait at most, by a monotonic clock; ``None`` for ever, 0 or less to
+                look once.
             wait: Seconds between two polls at most.
             callback: Called as ``callback(job_id, status, job)`` after each look, the last one
                 included; what it raises propagates.
