@@ -281,3 +281,24 @@ def test_a_wait_that_was_in_vain_says_what_went_wrong_last() -> None:
 
     assert isinstance(late.value.__cause__, BackendError)
     assert late.value.__cause__.__cause__ is trouble
+
+
+def test_what_may_not_be_submitted_just_now_stays_in_doubt() -> None:
+    class Guarded(Remote):
+        accepted = Transition(INITIALIZING, QUEUED, trigger="submit", conditions="_may")
+        open = True
+
+        def _may(self, event: Any) -> bool:
+            return self.open
+
+    job, rows, heard = in_doubt(Guarded, find=[None, None], submit=[LOST, "native-2"])
+    job.open = False
+
+    with pytest.raises(IllegalTransitionError, match="its conditions say no; nothing was sent"):
+        job.reconcile()
+
+    assert job.backend().asked == ["submit", "find"]
+    assert (job.state, heard, facts(rows)["claim"]) == (BaseJob.INITIALIZING, [], "uncertain")
+    job.open = True
+    job.reconcile()
+    assert (job.state, job.native_id) == (BaseJob.QUEUED, "native-2")

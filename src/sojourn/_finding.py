@@ -115,25 +115,20 @@ class Finding(Looking):
             self._sj_found(doubt, native_id, f"found as {native_id}")
         elif self.cancel_requested:
             self._sj_withdraw(doubt)
-        elif not self._sj_send_again(doubt):
-            # Reports, triggers or another process have moved the job past the question; they are
-            # what counts.
-            with self._sj_lock:
-                self._sj_replace(doubt, SENT)
-                self._sj_decide(self._sj_keep_staged)
+        else:
+            self._sj_send_again(doubt)
 
-    def _sj_send_again(self, doubt: Claim) -> bool:
-        """Submit what the backend says it never got; ``False`` if the job has moved past that."""
-        steps = self._sj_rules.tables.get("submit", {})
-        if self._sj_last[0] not in steps:
-            return False
+    def _sj_send_again(self, doubt: Claim) -> None:
+        """Submit what the backend says it never got, unless the job has moved past that."""
         try:
             self._sj_send(doubt)
         except IllegalTransitionError:
-            if self._sj_last[0] in steps:
+            if self._sj_last[0] in self._sj_rules.tables.get("submit", {}):
                 raise  # its conditions say no, or somebody else is submitting it
-            return False
-        return True
+            # Reports, triggers or another process have moved the job; they are what counts.
+            with self._sj_lock:
+                self._sj_replace(doubt, SENT)
+                self._sj_decide(self._sj_keep_staged)
 
     def _sj_replace(self, old: Claim, new: Claim) -> bool:
         """Put one claim in the place of another, if that is still the one that counts."""
