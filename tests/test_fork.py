@@ -17,7 +17,9 @@ import pytest
 
 from job_doubles import PATIENCE, Backend, Background, Gate, Pushed, Remote, Rows, brought_to
 from job_oracle import BASE_WAYS, assert_consistent
+from process_watching import until
 from sojourn import BaseJob, IllegalTransitionError, JobStatus, Outcome, Transition
+from sojourn._forking import _LockAfterFork
 from sojourn.errors import SubmitUncertainError
 
 pytestmark = [
@@ -422,3 +424,27 @@ def fork_beside_threads() -> None:
 if __name__ == "__main__":
     fork_beside_threads()
     print("survived")
+
+
+def test_two_threads_of_a_child_that_ask_for_the_first_time_get_one_lock() -> None:
+    asked: list[Any] = []
+
+    class Slot:
+        held: Any = None
+
+        def __get__(self, job: Any, owner: Any = None) -> Any:
+            asked.append(job)
+            return self.held
+
+        def __set__(self, job: Any, held: Any) -> None:
+            self.held = held
+
+    job = Pushed(None, "j-1")
+    overlay = _LockAfterFork(Slot(), 1)
+    with overlay.renewing:
+        threads = [Background(lambda: overlay.__get__(job)) for _ in range(2)]
+        until(lambda: len(asked) == 2)
+    first, second = (thread.result() for thread in threads)
+
+    assert first is second
+    assert overlay.__get__(job) is first
