@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from job_doubles import Backend, Pushed, Remote
 from machine_shop import Controller, MachineShop, MachineShopJob, Program
 from sojourn import BaseJob, IllegalTransitionError, JobFailedError, State, Transition, recover
+from sojourn._book import name_of_backend, name_of_class, pack
 from sojourn.errors import BackendError, JobError, JournalError, JournalFileError
 from sojourn.journals.memory import MemoryJournal
 from sojourn.journals.sqlite import SQLiteJournal
@@ -486,3 +489,29 @@ def test_what_is_kept_is_json_and_nothing_else(tmp_path: Path) -> None:
     assert packed is not None
     assert json.loads(packed.data) == {"a": 1}
     assert b"\x80\x04" not in (tmp_path / "jobs").read_bytes()
+
+
+def test_a_class_is_kept_by_the_name_that_the_public_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Printing(BaseJob[Any]): ...
+
+    Printing.__module__, Printing.__qualname__ = "shop._deep._jobs", "Printing"
+    shop, deep = ModuleType("shop"), ModuleType("shop._deep")
+    monkeypatch.setitem(sys.modules, "shop", shop)
+    monkeypatch.setitem(sys.modules, "shop._deep", deep)
+
+    names = [name_of_class(Printing)]
+    for module in (deep, shop):
+        module.Printing = Printing  # type: ignore[attr-defined]
+        names.append(name_of_class(Printing))
+
+    assert names == ["shop._deep._jobs:Printing", "shop._deep:Printing", "shop:Printing"]
+
+
+def test_a_backend_is_kept_by_its_name_if_it_has_one() -> None:
+    backends = [SimpleNamespace(name=name) for name in ("the lab", "", None, 7)]
+
+    assert [name_of_backend(each) for each in backends] == ["the lab", *["SimpleNamespace"] * 3]
+
+
+def test_notes_may_be_numbers_without_an_end() -> None:
+    assert pack("j-1", "metadata", {"limit": float("inf")}) == '{"limit": Infinity}'

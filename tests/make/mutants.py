@@ -59,7 +59,7 @@ FILES = {
     "_keeping": "journal_protocol journal_handles journal_recovery journal_trouble results",
     "_rereading": "journal_handles journal_recovery journal_protocol journal_trouble journal_local",
     "_async": "asyncio fork",
-    "_book": "journal_protocol journal_recovery journals journal_handles",
+    "_book": "journal_protocol journal_recovery journals journal_handles journal_trouble",
     "_forking": "fork",
 }
 #: All tests that are asked, the quick ones first.
