@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cli_process import Told, Typed, started
+from cli_process import Typed, started
 from process_watching import PATIENCE, alive, until
 from sojourn import _owner
-from sojourn.cli import _cancelling, _running, main
+from sojourn.cli import _cancelling, _running
 from sojourn.history import KeptJob
 from sojourn.journals.sqlite import SQLiteJournal
 
@@ -31,14 +31,6 @@ one: {RUNS.format("one")}
 two: {RUNS.format("two")}; while [ ! -e go ]; do sleep 0.01; done
 three: {RUNS.format("three")}
 """
-
-
-@pytest.fixture
-def typed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Typed:
-    monkeypatch.chdir(tmp_path)
-    return lambda *arguments: Told(main(arguments), *capfd.readouterr())
 
 
 def jobs() -> dict[str, KeptJob]:

@@ -9,22 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from cli_process import Told, Typed, started
+from cli_process import Typed, started
 from process_watching import until
 from sojourn import BaseJob
-from sojourn.cli import main
 from sojourn.journals.sqlite import SQLiteJournal
 
 JOURNAL = ("--journal", "j")
 HINT = "sojourn: sojourn check --journal finds all that is damaged\n"
-
-
-@pytest.fixture
-def typed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Typed:
-    monkeypatch.chdir(tmp_path)
-    return lambda *arguments: Told(main(arguments), *capfd.readouterr())
 
 
 class PrintJob(BaseJob[None]):

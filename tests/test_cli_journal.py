@@ -13,27 +13,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from cli_process import Told, Typed, sojourn
+from cli_process import Typed, sojourn
 from sojourn import BaseJob
-from sojourn.cli import main
 from sojourn.cli._since import instant
 from sojourn.cli._terminal import RefusalError
 from sojourn.history import KeptJob
 from sojourn.journals.sqlite import SQLiteJournal
 
 JOURNAL = ("--journal", "j")
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    return tmp_path
-
-
-@pytest.fixture
-def typed(folder: Path, capfd: pytest.CaptureFixture[str]) -> Typed:
-    return lambda *arguments: Told(main(arguments), *capfd.readouterr())
 
 
 def batch(*lines: str, name: str = "batch.txt") -> str:

@@ -13,7 +13,7 @@ from threading import Thread
 import psutil
 import pytest
 
-from cli_process import Terminal, Told, Typed, sojourn, started
+from cli_process import Terminal, Typed, sojourn, started
 from process_watching import PATIENCE, alive, number_in, until
 from sojourn import BaseJob
 from sojourn.backends import CommandBackend
@@ -49,17 +49,6 @@ def dying(owner, name, at, *, after=False):
 {0}
 sys.exit(main())
 """
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def typed(folder: Path, capfd: pytest.CaptureFixture[str]) -> Typed:
-    return lambda *arguments: Told(main(arguments), *capfd.readouterr())
 
 
 def batch(*lines: str) -> str:

@@ -17,7 +17,6 @@ import pytest
 
 from cli_process import QUIET, Terminal, Told, Typed, sojourn, started
 from process_watching import PATIENCE, alive, number_in, until
-from sojourn.cli import main
 
 #: The command line with a grace that no test would wait for.
 PATIENT = (
@@ -25,17 +24,6 @@ PATIENT = (
 )
 STUBBORN = "stubborn: trap '' TERM INT HUP; echo $$ > stubborn.pid; while :; do sleep 1; done"
 SLEEPY = "sleepy: echo $$ > sleepy.pid; exec sleep 600"
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def typed(folder: Path, capfd: pytest.CaptureFixture[str]) -> Typed:
-    return lambda *arguments: Told(main(arguments), *capfd.readouterr())
 
 
 def batch(*lines: str, name: str = "batch.txt") -> str:

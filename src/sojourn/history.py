@@ -181,6 +181,19 @@ class PackedResult(NamedTuple):
     data: bytes
 
 
+def first_facts() -> KeptFacts:
+    """Return what is kept beside the entries of a job that was just born."""
+    return {
+        "native_id": None,
+        "claim": "",
+        "claims": 0,
+        "doubt": "",
+        "owner": None,
+        "cancel_requested_at": None,
+        "worker": None,
+    }
+
+
 class Change(NamedTuple):
     """One change of one job, which a journal makes as a whole or not at all.
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sojourn._book import name_of_backend, name_of_class
 from sojourn._handle import describe
 from sojourn.errors import JournalDamageError
-from sojourn.history import Journal, KeptFacts, KeptJob
+from sojourn.history import Journal, KeptJob, first_facts
 from sojourn.job import BaseJob
 from sojourn.lifecycle import JobStatus
 
@@ -128,16 +128,7 @@ def _take_up(
 def _damaged(job_id: str) -> KeptJob:
     """Return what is known of a job whose place in its journal is damaged."""
     never = datetime.fromtimestamp(0, UTC)
-    facts: KeptFacts = {
-        "native_id": None,
-        "claim": "",
-        "claims": 0,
-        "doubt": "",
-        "owner": None,
-        "cancel_requested_at": None,
-        "worker": None,
-    }
-    return KeptJob(job_id, "", "", "", "", 0, 1, "", {}, {}, never, never, facts)
+    return KeptJob(job_id, "", "", "", "", 0, 1, "", {}, {}, never, never, first_facts())
 
 
 def _unknown(kept: KeptJob, known: Mapping[tuple[str, str], object]) -> str:

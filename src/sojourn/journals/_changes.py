@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sojourn.errors import JournalConflictError, JournalError
-from sojourn.history import Change
+from sojourn.history import Change, first_facts
 from sojourn.journals._results import Kept
 from sojourn.journals._schema import (
     FACTS,
@@ -118,7 +118,7 @@ def _be_born(cursor: sqlite3.Cursor, change: Change, now: int) -> None:
         birth.metadata,
         birth.arguments,
         micros(birth.created_at),
-        *(None, "", 0, "", None, None, None),
+        *first_facts().values(),
         *("", None, None, None),
     )
     made = cursor.execute(_BIRTH, (birth.state, now, *row, seal(*row), change.job_id))

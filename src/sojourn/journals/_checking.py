@@ -9,6 +9,7 @@ from typing import Any
 
 from sojourn.errors import JournalFileError
 from sojourn.journals._damage import any_text, can_stand_for, check_numbers, names, one_by_one
+from sojourn.journals._filters import FINAL
 from sojourn.journals._results import Results
 from sojourn.journals._schema import COLUMNS, SCHEMA, anomaly_of, entry_of, job_of
 from sojourn.lifecycle import JobStatus
@@ -16,8 +17,6 @@ from sojourn.lifecycle import JobStatus
 __all__ = ["problems"]
 
 _COLUMNS = ", ".join(f"job.{name}" for name in COLUMNS.split(", "))
-
-FINAL = ("DONE", "ERROR", "CANCELLED")
 
 
 def problems(connection: sqlite3.Connection, results: Results) -> Iterator[str]:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from sojourn.history import KeptJob
+from sojourn.journals._filters import FINAL
 from sojourn.journals._schema import COLUMNS, job_of
 from sojourn.lifecycle import JobStatus
 
@@ -29,7 +30,6 @@ __all__ = [
     "without_gaps",
 ]
 
-_FINAL = frozenset(status.value for status in JobStatus if status.is_final)
 _STATUSES = frozenset(status.value for status in JobStatus)
 #: No row of a job is shorter, so no file has more jobs than this says, whatever stands in it.
 _SHORTEST = 64
@@ -57,7 +57,7 @@ def may_be_of_one_page(error: sqlite3.Error) -> bool:
 
 def can_stand_for(state: str, status: str) -> bool:
     """Tell whether some class may have such a state: those with the name of a status stand for that."""
-    return state == status or (status not in _FINAL and state not in _STATUSES)
+    return state == status or (status not in FINAL and state not in _STATUSES)
 
 
 def job_or_none(row: tuple[Any, ...]) -> KeptJob | None:

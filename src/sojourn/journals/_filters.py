@@ -7,7 +7,9 @@ from datetime import datetime
 
 from sojourn.lifecycle import JobStatus
 
-__all__ = ["statuses_of"]
+__all__ = ["FINAL", "statuses_of"]
+
+FINAL = frozenset(status.value for status in JobStatus if status.is_final)
 
 
 def statuses_of(

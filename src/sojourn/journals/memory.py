@@ -20,12 +20,11 @@ from sojourn.history import (
     KeptJob,
     PackedResult,
     Story,
+    first_facts,
 )
-from sojourn.journals._filters import statuses_of
+from sojourn.journals._filters import FINAL, statuses_of
 
 __all__ = ["MemoryJournal"]
-
-_FINAL = ("DONE", "ERROR", "CANCELLED")
 
 
 class _Shelf:
@@ -173,15 +172,6 @@ class MemoryJournal:
 
 
 def _born(job_id: str, birth: Birth) -> KeptJob:
-    facts: KeptFacts = {
-        "native_id": None,
-        "claim": "",
-        "claims": 0,
-        "doubt": "",
-        "owner": None,
-        "cancel_requested_at": None,
-        "worker": None,
-    }
     return KeptJob(
         job_id,
         birth.class_name,
@@ -195,7 +185,7 @@ def _born(job_id: str, birth: Birth) -> KeptJob:
         json.loads(birth.arguments),
         birth.created_at,
         birth.created_at,
-        facts,
+        first_facts(),
     )
 
 
@@ -210,7 +200,7 @@ def _changed(old: _Shelf, change: Change) -> _Shelf:
         new.job = new.job._replace(result_kind=change.result.kind)
     if change.entry is not None:
         entry = change.entry
-        if entry.source in _FINAL:
+        if entry.source in FINAL:
             raise JournalError(
                 f"job {change.job_id!r} is {entry.source} in the journal, and final is final"
             )

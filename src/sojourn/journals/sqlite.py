@@ -27,7 +27,7 @@ from sojourn.journals._damage import (
     without_gaps,
 )
 from sojourn.journals._files import connect, prepare
-from sojourn.journals._filters import statuses_of
+from sojourn.journals._filters import FINAL, statuses_of
 from sojourn.journals._forks import inside, survive
 from sojourn.journals._results import Results
 from sojourn.journals._schema import COLUMNS, OPEN, anomaly_of, entry_of, job_of, micros
@@ -373,7 +373,7 @@ def _let_go(writer: Writer, readers: list[sqlite3.Connection]) -> None:
 
 
 def _are_open(statuses: tuple[str, ...] | None) -> bool:
-    return statuses is not None and not {*statuses} & {"DONE", "ERROR", "CANCELLED"}
+    return statuses is not None and FINAL.isdisjoint(statuses)
 
 
 def _filter(statuses: tuple[str, ...] | None, since: datetime | None) -> tuple[str, list[object]]:
