@@ -302,3 +302,12 @@ def test_what_may_not_be_submitted_just_now_stays_in_doubt() -> None:
     job.open = True
     job.reconcile()
     assert (job.state, job.native_id) == (BaseJob.QUEUED, "native-2")
+
+
+def test_each_right_to_submit_is_counted() -> None:
+    job, rows, _ = in_doubt(submit=[LOST, "native-2"], find=[None])
+    assert facts(rows)["claims"] == 1
+
+    job.reconcile()
+
+    assert facts(rows)["claims"] == 2

@@ -241,6 +241,28 @@ class TestAnUnknownOutcome:
         assert journal.history("j-1") == job.history
         assert job.history[-1].trigger == trigger
 
+    def test_of_a_change_that_was_made_is_settled_though_another_has_gone_on(self) -> None:
+        class Overtaken(Doubtful):
+            def write(self, change: Change) -> None:
+                lost = self.lose
+                try:
+                    super().write(change)
+                finally:
+                    if lost:
+                        Pushed.attach(None, "j-1", journal=self).finish("well")
+
+        journal = Overtaken()
+        job = Pushed(None, "j-1", journal=journal)
+        job.submit()
+        journal.lose = "after"
+
+        assert job.start() is True
+
+        assert [entry.trigger for entry in job.history] == ["submit", "start"]
+        assert job.observe("DONE") is Outcome.UNCHANGED
+        assert job.history == journal.history("j-1")
+        assert len(job.history) == 3
+
     @pytest.mark.parametrize("trigger", ["submit", "start"])
     def test_of_a_change_that_was_not_made_changes_nothing(self, trigger: str) -> None:
         journal = Doubtful()
